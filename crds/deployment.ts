@@ -1,0 +1,238 @@
+import { z } from "zod";
+import { featureModes, hardwareKinds, profiles, runtimes, variants } from "./names.ts";
+import {
+  bytesQuantity,
+  int32,
+  labelMap,
+  objectName,
+  secretKey,
+  text,
+  toleration,
+  withRules,
+} from "./schema.ts";
+
+const feature = (what: string) =>
+  z.enum(featureModes).optional().describe(`${what} Auto (when absent) follows the profile and the recipe.`);
+
+const features = z.object({
+  speculativeDecoding: feature("EAGLE speculative decoding on the checkpoint's MTP layers."),
+  dataParallelAttention: feature("Attention split over data parallel ranks."),
+  expertParallelism: feature("Experts spread over all GPUs of the group."),
+  deepEP: feature("DeepEP all-to-all for experts; Hopper only, left out on Blackwell."),
+  reasoningParser: feature("Separates thinking from the answer."),
+  toolCallParser: feature("Turns tool calls into structured output."),
+});
+
+const image = withRules(
+  z.object({
+    repository: text({
+      max: 255,
+      pattern: /^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9._-]+)*$/,
+      message: 'image.repository is a repository without tag, for example "lmsysorg/sglang"',
+    })
+      .optional()
+      .describe("Repository. The catalogue's when absent."),
+    tag: text({
+      max: 128,
+      pattern: /^[A-Za-z0-9_][A-Za-z0-9._-]*$/,
+      message: 'image.tag is a tag without ":", for example "v0.5.18"',
+    })
+      .optional()
+      .describe("Tag. The catalogue's when absent."),
+    digest: text({
+      max: 71,
+      pattern: /^sha256:[0-9a-f]{64}$/,
+      message: 'image.digest is "sha256:" and 64 hexadecimal digits',
+    })
+      .optional()
+      .describe("Digest; wins over the tag."),
+    pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).optional().describe("IfNotPresent when absent."),
+    pullSecrets: z
+      .array(objectName("image.pullSecrets"))
+      .max(8)
+      .meta({ "x-kubernetes-list-type": "set" })
+      .optional()
+      .describe("Image pull Secrets of this namespace."),
+  }),
+  [
+    {
+      rule: "!has(self.repository) || has(self.tag) || has(self.digest)",
+      message:
+        "image.repository needs image.tag or image.digest beside it: the catalogue's tags are not those of another repository",
+      check: (value) =>
+        value.repository === undefined || value.tag !== undefined || value.digest !== undefined,
+      fieldPath: ".repository",
+    },
+  ],
+);
+
+const relativePath = (field: string) =>
+  text({
+    max: 512,
+    pattern: /^[A-Za-z0-9_.-][A-Za-z0-9_./-]*$/,
+    message: `${field} is a path inside the volume without a leading '/', for example "XiaomiMiMo/MiMo-V2.5"`,
+  });
+
+const model = withRules(
+  z.object({
+    huggingFace: z
+      .object({
+        repository: text({
+          max: 96,
+          pattern: /^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/,
+          message: 'model.huggingFace.repository is organisation/model, for example "XiaomiMiMo/MiMo-V2.5"',
+        })
+          .optional()
+          .describe("Repository. The variant's when absent."),
+        revision: text({
+          max: 64,
+          pattern: /^[A-Za-z0-9_.-]+$/,
+          message: "model.huggingFace.revision is a branch, tag or commit",
+        })
+          .optional()
+          .describe("Branch, tag or commit."),
+        tokenSecret: secretKey("model.huggingFace.tokenSecret").optional().describe("Access token."),
+      })
+      .optional()
+      .describe("Download from Hugging Face into the pod at every start."),
+    persistentVolumeClaim: z
+      .object({
+        claimName: objectName("model.persistentVolumeClaim.claimName").describe(
+          "Name of the claim in this namespace.",
+        ),
+        path: relativePath("model.persistentVolumeClaim.path")
+          .optional()
+          .describe("Folder of the checkpoint in it."),
+      })
+      .optional()
+      .describe("A volume that holds the checkpoint, mounted read-only."),
+    hostPath: z
+      .object({
+        path: text({
+          max: 512,
+          pattern: /^\/[^:]*$/,
+          message: 'model.hostPath.path is an absolute path without ":", for example "/mnt/models/MiMo-V2.5"',
+        }).describe("Folder of the checkpoint on every node."),
+      })
+      .optional()
+      .describe("A folder on the nodes, mounted read-only, where the platform allows it."),
+    image: z
+      .object({
+        reference: text({
+          max: 512,
+          pattern: /^[a-z0-9][A-Za-z0-9._:@/-]*$/,
+          message:
+            'model.image.reference is an OCI image, for example "registry.example.com/models/mimo-v2.5:1"',
+        }).describe("OCI image that holds the checkpoint's files."),
+        path: relativePath("model.image.path").optional().describe("Folder of the checkpoint in it."),
+      })
+      .optional()
+      .describe("An OCI image mounted as a read-only volume."),
+  }),
+  [
+    {
+      rule: "[has(self.huggingFace), has(self.persistentVolumeClaim), has(self.hostPath), has(self.image)].filter(given, given).size() <= 1",
+      message:
+        "model takes at most one of huggingFace, persistentVolumeClaim, hostPath and image: keep the one that holds the checkpoint",
+      check: (value) => Object.values(value).filter((source) => source !== undefined).length <= 1,
+    },
+  ],
+);
+
+const server = z.object({
+  port: int32(1024, 65_000).optional().describe("HTTP port of the server. Default: 30000."),
+  servedModelName: text({
+    max: 128,
+    pattern: /^[A-Za-z0-9_./-]+$/,
+    message:
+      "server.servedModelName is letters, digits, '_', '.', '/' and '-'; SGLang keeps ':' for adapters",
+  })
+    .optional()
+    .describe("Model name in the OpenAI API. Default: the variant."),
+  apiKeySecret: secretKey("server.apiKeySecret").optional().describe("Key that clients must send."),
+  extraArgs: z
+    .array(z.string().min(1).max(1024))
+    .max(64)
+    .optional()
+    .describe("Further SGLang options, one word an item. What the plan owns is refused by name."),
+  extraEnv: z
+    .array(
+      z.object({
+        name: text({
+          max: 128,
+          pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+          message: 'server.extraEnv names are letters, digits and "_", for example "NCCL_DEBUG"',
+        }).describe("Name of the variable."),
+        value: z.string().max(4096).describe("Its value."),
+      }),
+    )
+    .max(64)
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] })
+    .optional()
+    .describe("Further environment variables. What the plan owns is refused by name."),
+});
+
+const resources = z.object({
+  cpu: int32(1, 512).optional().describe("CPUs of one pod. The catalogue's when absent."),
+  memory: bytesQuantity("resources.memory").optional().describe("Memory of one pod, /dev/shm included."),
+  sharedMemory: bytesQuantity("resources.sharedMemory")
+    .optional()
+    .describe("Size of /dev/shm, counted in memory."),
+});
+
+const scheduling = z.object({
+  nodeSelector: labelMap("scheduling.nodeSelector", 16)
+    .optional()
+    .describe("Further node labels to ask for."),
+  tolerations: z.array(toleration).max(16).optional().describe("Further taints to tolerate."),
+  priorityClassName: objectName("scheduling.priorityClassName")
+    .optional()
+    .describe("PriorityClass of the pods."),
+  schedulerName: objectName("scheduling.schedulerName").optional().describe("Scheduler of the pods."),
+});
+
+const podTemplate = z.object({
+  labels: withRules(labelMap("podTemplate.labels", 32), [
+    {
+      rule: "self.all(key, !key.startsWith('mimo.dev/') && !key.startsWith('app.kubernetes.io/') && !key.startsWith('apps.kubernetes.io/'))",
+      message:
+        "podTemplate.labels may not begin with mimo.dev/, app.kubernetes.io/ or apps.kubernetes.io/: those are the operator's; use a domain of your own",
+      check: (map) => Object.keys(map).every((key) => !/^(mimo\.dev|apps?\.kubernetes\.io)\//.test(key)),
+    },
+  ])
+    .optional()
+    .describe("Further labels of the pods."),
+  annotations: withRules(z.record(z.string(), z.string().max(4096)).meta({ maxProperties: 32 }), [
+    {
+      rule: "self.all(key, key.size() <= 316 && !key.startsWith('mimo.dev/'))",
+      message:
+        "podTemplate.annotations may not begin with mimo.dev/: those are the operator's; use a domain of your own",
+      check: (map) => Object.keys(map).every((key) => key.length <= 316 && !key.startsWith("mimo.dev/")),
+    },
+  ])
+    .optional()
+    .describe("Further annotations of the pods."),
+});
+
+export const deploymentSpec = z.object({
+  variant: z.enum(variants).describe("The checkpoint to serve."),
+  hardware: z.enum(hardwareKinds).describe("The kind of GPU node to serve it on."),
+  profile: z.enum(profiles).optional().describe("What to tune for. Balanced when absent."),
+  replicas: int32(0, 1000).default(1).describe("Serving groups. Each is a whole copy of the model."),
+  contextLength: int32(1024, 1_048_576)
+    .optional()
+    .describe("Tokens of one request. When absent the checkpoint's maximum, or the largest that fits."),
+  runtime: z.enum(runtimes).optional().describe("SGLang version. The recipe's when absent."),
+  features: features.optional().describe("Switches of the published launch commands."),
+  memoryCheck: z
+    .enum(["Enforce", "Warn"])
+    .optional()
+    .describe("What happens when the memory estimate says it can't fit. Enforce when absent."),
+  image: image.optional().describe("Another image than the catalogue's."),
+  model: model.optional().describe("Where the checkpoint comes from. The platform's store when absent."),
+  server: server.optional().describe("The HTTP server."),
+  resources: resources.optional().describe("CPU and memory of each pod."),
+  scheduling: scheduling.optional().describe("Where pods may run, besides what the hardware kind says."),
+  podTemplate: podTemplate.optional().describe("Further metadata of the pods."),
+});
+export type DeploymentSpec = z.output<typeof deploymentSpec>;

@@ -1,0 +1,155 @@
+import { z } from "zod";
+import { hardwareKinds } from "./names.ts";
+import {
+  bytesQuantity,
+  int32,
+  labelMap,
+  listByKey,
+  objectName,
+  text,
+  toleration,
+  withRules,
+} from "./schema.ts";
+
+const absolutePath = (field: string) =>
+  text({
+    max: 512,
+    pattern: /^\/[^:]*$/,
+    message: `${field} is an absolute path without ':', for example "/mnt/models"`,
+  });
+
+const resourceName = (field: string) =>
+  text({
+    max: 128,
+    pattern: /^[a-z0-9.-]+\/[A-Za-z0-9._-]+$/,
+    message: `${field} is an extended resource with its domain, for example "rdma/ib"`,
+  });
+
+const networkInterface = (field: string) =>
+  text({
+    max: 15,
+    pattern: /^[a-zA-Z0-9_.-]+$/,
+    message: `${field} is one network interface name as the pod sees it, for example "eth0"`,
+  });
+
+/** How one kind of GPU node looks in this cluster. What is absent comes from the catalogue (GPU feature discovery's labels). */
+const hardwareNodes = z.object({
+  kind: z.enum(hardwareKinds).describe("The hardware kind that these settings are for."),
+  nodeSelector: labelMap("nodeSelector", 16)
+    .optional()
+    .describe("Labels of these nodes. Replaces the catalogue's selector on nvidia.com/gpu.product."),
+  tolerations: z
+    .array(toleration)
+    .max(16)
+    .optional()
+    .describe("Taints of these nodes, besides nvidia.com/gpu."),
+  runtimeClassName: objectName("runtimeClassName").optional().describe("RuntimeClass of the pods."),
+  nodeMemory: bytesQuantity("nodeMemory")
+    .optional()
+    .describe("Allocatable memory of one such node; bounds what pods ask for."),
+  rdma: z
+    .object({
+      resource: resourceName("rdma.resource").describe("Extended resource of the RDMA device plugin."),
+      count: int32(1, 64).describe("How many of it each pod asks for."),
+    })
+    .optional()
+    .describe("RDMA between nodes. Pods of groups that span nodes ask for it and get IPC_LOCK."),
+  networkInterface: networkInterface("networkInterface")
+    .optional()
+    .describe("Interface for the rendezvous between ranks (NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME)."),
+});
+
+const volumeSource = (field: string, what: string) =>
+  withRules(
+    z.object({
+      persistentVolumeClaim: z
+        .object({
+          claimName: objectName(`${field}.persistentVolumeClaim.claimName`).describe(
+            "A claim of this name in each deployment's namespace.",
+          ),
+        })
+        .optional()
+        .describe("A PersistentVolumeClaim that many pods can mount."),
+      hostPath: z
+        .object({ path: absolutePath(`${field}.hostPath.path`).describe("Folder on every node.") })
+        .optional()
+        .describe("A folder on the nodes."),
+      shared: z
+        .boolean()
+        .optional()
+        .describe(
+          "True when it is a network file system that every node reads. Default: true for a claim, false for a folder.",
+        ),
+      readGibPerSecond: int32(1, 1000).optional().describe("Read rate of one node; sets the startup budget."),
+    }),
+    [
+      {
+        rule: "has(self.persistentVolumeClaim) != has(self.hostPath)",
+        message: `${field} takes exactly one of persistentVolumeClaim and hostPath: ${what}`,
+        check: (value) => (value.persistentVolumeClaim === undefined) !== (value.hostPath === undefined),
+      },
+    ],
+  );
+
+export const platformSpec = z.object({
+  clusterDomain: text({
+    max: 200,
+    pattern: /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
+    message: 'clusterDomain is the DNS domain of the cluster, for example "cluster.local"',
+  })
+    .optional()
+    .describe("DNS domain of the cluster. Default: cluster.local."),
+  hardware: listByKey(hardwareNodes, "kind", hardwareKinds.length)
+    .optional()
+    .describe("How the GPU nodes of this cluster look, by kind."),
+  images: z
+    .object({
+      registry: text({
+        max: 200,
+        pattern: /^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9._/-]+)?$/,
+        message:
+          'images.registry is a registry with an optional path, for example "registry.example.com/mirror"',
+      })
+        .optional()
+        .describe("Mirror that the catalogue's images are pulled from: its name is put before theirs."),
+      digests: z
+        .array(
+          z.object({
+            image: z.string().min(1).max(300).describe("An image of the catalogue, with its tag."),
+            digest: text({
+              max: 71,
+              pattern: /^sha256:[0-9a-f]{64}$/,
+              message: 'digest is "sha256:" and 64 hexadecimal digits',
+            }).describe("The digest that the tag is pinned to."),
+          }),
+        )
+        .max(64)
+        .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["image"] })
+        .optional()
+        .describe("Pins tags to digests."),
+      pullSecrets: z
+        .array(objectName("images.pullSecrets"))
+        .max(8)
+        .meta({ "x-kubernetes-list-type": "set" })
+        .optional()
+        .describe("Image pull Secrets, by name, expected in each deployment's namespace."),
+    })
+    .optional()
+    .describe("Where images come from."),
+  modelStore: volumeSource("modelStore", "the volume with the checkpoints")
+    .optional()
+    .describe(
+      "Where checkpoints lie, as <store>/<organisation>/<model>. Used when a deployment names no model source.",
+    ),
+  cacheVolume: volumeSource("cacheVolume", "the volume for compile caches")
+    .optional()
+    .describe("Where compile caches are kept between starts. Without it every start compiles again."),
+  allowedHostPaths: z
+    .array(absolutePath("allowedHostPaths"))
+    .max(16)
+    .optional()
+    .describe(
+      "Folders of nodes that deployments may mount as a model source, with what is below them. Default: none.",
+    ),
+});
+export type PlatformSpec = z.output<typeof platformSpec>;

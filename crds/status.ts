@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { int32 } from "./schema.ts";
+
+const words = (max: number) => z.string().max(max);
+
+const condition = z.object({
+  type: words(64).describe("Ready, Available, Reconciling, Stalled, Accepted, MemoryFit or PlacementReady."),
+  status: z.enum(["True", "False", "Unknown"]),
+  reason: words(128),
+  message: words(4096),
+  observedGeneration: z.int().min(0).meta({ format: "int64" }).optional(),
+  lastTransitionTime: words(64).meta({ format: "date-time" }),
+});
+export type Condition = z.output<typeof condition>;
+
+const memory = z.object({
+  weightsGibPerGpu: words(16),
+  kvGibPerGpu: words(16),
+  tokensPerDataParallelRank: z.int().min(0).meta({ format: "int64" }),
+  contextLength: int32(0, 2_000_000_000),
+});
+
+const plan = z.object({
+  revision: words(64).describe(
+    "Hash of the frozen plan; the ControllerRevision of the deployment carries it.",
+  ),
+  runtime: words(32),
+  image: words(512),
+  nodes: int32(0, 1000),
+  gpusPerNode: int32(0, 1000),
+  tensorParallel: int32(0, 10_000),
+  dataParallel: int32(0, 10_000),
+  expertParallel: int32(0, 10_000),
+  command: words(16_384).describe("Command line of one rank."),
+  memory,
+  provenance: words(1024),
+  warnings: z.array(words(1024)).max(32),
+});
+
+export const groupStates = ["Pending", "Forming", "Starting", "Ready", "Stopping"] as const;
+const group = z.object({
+  id: int32(0, 2_000_000_000),
+  revision: words(64),
+  state: z
+    .enum(groupStates)
+    .describe("Pending: ranks missing. Forming: ranks wait for each other. Starting: loading."),
+  readyRanks: int32(0, 1000),
+  ranks: int32(0, 1000),
+  nodes: z.array(words(253)).max(64).describe("Node of each rank, in order; empty where not scheduled."),
+  message: words(1024).optional().describe("Why it isn't Ready yet, where a pod says so."),
+});
+export type GroupStatus = z.output<typeof group>;
+
+export const deploymentStatus = z.object({
+  observedGeneration: z.int().min(0).meta({ format: "int64" }).optional(),
+  replicas: int32(0, 1000).optional().describe("Serving groups that exist."),
+  readyReplicas: int32(0, 1000).optional().describe("Serving groups whose ranks are all Ready."),
+  updatedReplicas: int32(0, 1000).optional().describe("Serving groups on the current revision."),
+  selector: words(1024).optional().describe("Selects rank 0 of every group; for the scale subresource."),
+  nextGroupId: int32(0, 2_000_000_000)
+    .optional()
+    .describe("Id of the next group to be made; ids are never used again."),
+  endpoint: words(512).optional().describe("URL of the OpenAI API inside the cluster."),
+  plan: plan.optional().describe("What the request was resolved to."),
+  groups: z
+    .array(group)
+    .max(1000)
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"] })
+    .optional()
+    .describe("Every serving group."),
+  conditions: z
+    .array(condition)
+    .max(16)
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] })
+    .optional(),
+});
+export type DeploymentStatus = z.output<typeof deploymentStatus>;
