@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { fingerprint } from "../../charts/fingerprint.ts";
+import { annotations } from "../../charts/names.ts";
+import type { PodTemplate } from "../../charts/pod.ts";
+import type { DeploymentSpec } from "../../crds/deployment.ts";
+import type { ServingPlan } from "../../synth/serving-plan.ts";
+import type { Child } from "./objects.ts";
+
+/** A plan as it was resolved for one intent, with the pods it was rendered to. Groups run from this, never from a newer plan. */
+export interface Revision {
+  readonly hash: string;
+  readonly number: number;
+  /** Hash of the intent (the spec without `replicas`) that it was resolved from. */
+  readonly specHash: string;
+  readonly plan: ServingPlan;
+  readonly template: PodTemplate;
+  /** The ControllerRevision; undefined while it is only to be written. */
+  readonly object: Child | undefined;
+}
+
+/** Scaling is no new intent: an HPA must not adopt a changed catalogue. */
+export function specHash({ replicas: _, ...intent }: DeploymentSpec): string {
+  return fingerprint(intent);
+}
+
+const stored = z.object({
+  revision: z.int(),
+  data: z.object({
+    plan: z.custom<ServingPlan>(
+      (plan) => z.looseObject({ name: z.string(), nodes: z.int() }).safeParse(plan).success,
+    ),
+    template: z.custom<PodTemplate>(
+      (template) => z.looseObject({ spec: z.looseObject({}) }).safeParse(template).success,
+    ),
+  }),
+});
+
+/** Reads a ControllerRevision of ours; undefined for anything else. */
+export function readRevision(object: Child, hash: string): Revision | undefined {
+  const read = stored.safeParse(object);
+  if (!read.success) return undefined;
+  const { plan, template } = read.data.data;
+  const specHash = object.metadata.annotations?.[annotations.specHash] ?? "";
+  return { hash, number: read.data.revision, specHash, plan, template, object };
+}

@@ -1,0 +1,115 @@
+import { z } from "zod";
+import type { KubeObject, OwnerReference } from "../../charts/kubernetes.ts";
+import { labels } from "../../charts/names.ts";
+
+/**
+ * What the controller reads of the objects it watches. Parsing is also trimming: fields not named here never enter a cache.
+ * Tolerant on purpose: an object of a newer API version must not stop the watch.
+ */
+
+const ownerReference = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  controller: z.boolean().exactOptional(),
+});
+
+const metadata = z.object({
+  name: z.string(),
+  namespace: z.string().exactOptional(),
+  uid: z.string(),
+  resourceVersion: z.string(),
+  generation: z.int().exactOptional(),
+  creationTimestamp: z.string().exactOptional(),
+  deletionTimestamp: z.string().exactOptional(),
+  labels: z.record(z.string(), z.string()).exactOptional(),
+  annotations: z.record(z.string(), z.string()).exactOptional(),
+  ownerReferences: z.array(ownerReference).exactOptional(),
+});
+
+const waiting = z.object({ reason: z.string().exactOptional(), message: z.string().exactOptional() });
+const terminated = z.object({
+  exitCode: z.int().exactOptional(),
+  reason: z.string().exactOptional(),
+  message: z.string().exactOptional(),
+});
+
+export const podView = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata,
+  spec: z.object({
+    nodeName: z.string().exactOptional(),
+    schedulingGates: z.array(z.object({ name: z.string() })).exactOptional(),
+  }),
+  status: z
+    .object({
+      phase: z.string().exactOptional(),
+      reason: z.string().exactOptional(),
+      message: z.string().exactOptional(),
+      conditions: z
+        .array(
+          z.object({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().exactOptional(),
+            message: z.string().exactOptional(),
+          }),
+        )
+        .exactOptional(),
+      containerStatuses: z
+        .array(
+          z.object({
+            name: z.string(),
+            restartCount: z.int().exactOptional(),
+            state: z
+              .object({ waiting: waiting.exactOptional(), terminated: terminated.exactOptional() })
+              .exactOptional(),
+          }),
+        )
+        .exactOptional(),
+    })
+    .exactOptional(),
+});
+export type Pod = z.output<typeof podView>;
+
+/** The specification stays unparsed here: only an object that is acted on is worth it. */
+export const deploymentView = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: metadata.extend({ generation: z.int() }),
+  spec: z.unknown(),
+  status: z.unknown(),
+});
+export type Deployment = z.output<typeof deploymentView>;
+
+export const platformView = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata,
+  spec: z.unknown(),
+});
+export type Platform = z.output<typeof platformView>;
+
+/** A child as the API server holds it: every field counts, for seeing drift and for writing it back whole, save its status. */
+export const childView = z
+  .looseObject({
+    apiVersion: z.string(),
+    kind: z.string(),
+    metadata: z.looseObject({
+      ...metadata.shape,
+      ownerReferences: z.array(z.looseObject(ownerReference.shape)).exactOptional(),
+    }),
+  })
+  .transform(({ status: _, ...kept }) => kept);
+export type Child = z.output<typeof childView>;
+
+/** The owner that controls the object; undefined for an orphan. */
+export function controllerOf(object: Pick<KubeObject, "metadata">): OwnerReference | undefined {
+  return object.metadata.ownerReferences?.find((owner) => owner.controller === true);
+}
+
+/** The deployment that an object of ours says it is part of. Revisions carry another label, out of reach of pod selectors. */
+export const deploymentName = ({ metadata }: Pick<KubeObject, "metadata">): string | undefined =>
+  metadata.labels?.[labels.deployment] ?? metadata.labels?.[labels.revisionOf];

@@ -1,0 +1,159 @@
+import type { Logger } from "pino";
+import { resources } from "../../charts/resources.ts";
+import type { Client } from "../runtime/client-api.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { OwnWrites } from "../runtime/consistency.ts";
+import type { Reconcile, ReconcileResult } from "../runtime/controller.ts";
+import type { Announcer } from "./announce.ts";
+import { type Caches, keyOf, parseKey } from "./caches.ts";
+import { type Decision, decide, type Observed } from "./decide.ts";
+import { mergePatch } from "./difference.ts";
+import { execute } from "./execute.ts";
+import { type Deployment, deploymentView } from "./objects.ts";
+import { observe, readStatus } from "./observe.ts";
+import { type Obstacle, obstacleOf, obstacleRetrySeconds } from "./obstacles.ts";
+import { isUrgent, type Report, report } from "./report.ts";
+
+export interface ReconcilerOptions {
+  readonly client: Client;
+  readonly caches: Caches;
+  readonly ownWrites: OwnWrites;
+  readonly clock: Clock;
+  readonly announcer: Announcer;
+}
+
+/** Progress that is not urgent is told at most this often per deployment. */
+const progressSeconds = 5;
+/** The write's own event comes sooner; this is for a cache that is stuck. */
+const unseenSeconds = 2;
+
+/** What one process remembers of a deployment between reconciles. Losing it costs a write, never a decision. */
+interface Memory {
+  obstacle?: Obstacle | undefined;
+  reportedAt?: number;
+}
+
+/** Brings one MiMoDeployment a step closer to what it asks for. */
+export function createReconciler({
+  client,
+  caches,
+  ownWrites,
+  clock,
+  announcer,
+}: ReconcilerOptions): Reconcile {
+  const memories = new Map<string, Memory>();
+
+  return async (key, signal, log) => {
+    const ref = parseKey(key);
+    const deployment = caches.deployments.get(ref);
+    // Children are the garbage collector's once the deployment is being deleted: nothing may be made any more.
+    if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) {
+      memories.delete(key);
+      if (deployment === undefined) ownWrites.forget(key);
+      return {};
+    }
+    const unseen = ownWrites.unseen(key);
+    if (unseen !== undefined) {
+      log.debug({ unseen }, "waiting until the caches show the last write");
+      return { requeueAfterSeconds: unseenSeconds };
+    }
+    const memory = memories.get(key) ?? {};
+    memories.set(key, memory);
+
+    const observed = observe(key, deployment, caches);
+    const decision = decide(observed);
+    if (decision.stages.flat().length === 0) memory.obstacle = undefined;
+    const told = await tell(
+      deployment,
+      factsOf(deployment, observed, decision, memory.obstacle),
+      memory,
+      signal,
+    );
+    try {
+      await execute(key, ref.namespace, decision.stages, {
+        client,
+        ownWrites,
+        log,
+        signal,
+        announce: (step) => announcer.step(deployment, step),
+      });
+      memory.obstacle = undefined;
+    } catch (error) {
+      memory.obstacle = obstacleOf(error);
+      if (memory.obstacle === undefined) throw error;
+      logObstacle(log, memory.obstacle);
+      await tell(told.deployment, factsOf(deployment, observed, decision, memory.obstacle), memory, signal);
+      return { requeueAfterSeconds: obstacleRetrySeconds };
+    }
+    return told.result;
+  };
+
+  /** Writes the status if it says something new, or says when to come back for news that can wait. */
+  async function tell(
+    deployment: Deployment,
+    facts: Report,
+    memory: Memory,
+    signal: AbortSignal,
+  ): Promise<Told> {
+    const before = readStatus(deployment);
+    const after = report(facts, before, new Date(clock.now()));
+    const patch = mergePatch(deployment.status ?? {}, after);
+    if (patch === undefined) return { deployment, result: {} };
+    const quietSeconds =
+      memory.reportedAt === undefined ? progressSeconds : (clock.monotonic() - memory.reportedAt) / 1000;
+    if (!isUrgent(before, after) && quietSeconds < progressSeconds)
+      return { deployment, result: { requeueAfterSeconds: progressSeconds - quietSeconds } };
+
+    const { namespace, name, uid } = deployment.metadata;
+    // The UID keeps a status off a new object of the same name.
+    const written = await client.patch(
+      resources.mimoDeployments,
+      { namespace, name },
+      { metadata: { uid }, status: patch },
+      { signal, subresource: "status" },
+    );
+    ownWrites.wrote(keyOf(namespace, name), resources.mimoDeployments, written);
+    memory.reportedAt = clock.monotonic();
+    const [stalled, earlier] = [after, before].map((status) =>
+      status?.conditions?.find(({ type }) => type === "Stalled"),
+    );
+    if (stalled?.status === "True" && stalled.message !== earlier?.message)
+      announcer.stalled(deployment, stalled);
+    return { deployment: deploymentView.parse(written), result: {} };
+  }
+}
+
+interface Told {
+  readonly deployment: Deployment;
+  readonly result: ReconcileResult;
+}
+
+function factsOf(
+  deployment: Deployment,
+  observed: Observed,
+  decision: Decision,
+  obstacle: Obstacle | undefined,
+): Report {
+  const [conflict] = decision.conflicts;
+  const taken: Obstacle | undefined =
+    conflict === undefined
+      ? undefined
+      : {
+          reason: "NameTaken",
+          message: `${decision.conflicts.join(", ")}: another controller owns it; it is left as it is`,
+        };
+  return {
+    name: deployment.metadata.name,
+    namespace: deployment.metadata.namespace ?? "",
+    generation: deployment.metadata.generation,
+    replicas: observed.spec.ok ? observed.spec.value.replicas : observed.groups.length,
+    current: decision.current,
+    refusals: decision.refusals,
+    obstacle: obstacle ?? taken,
+    groups: observed.groups,
+    nextGroupId: decision.nextGroupId,
+  };
+}
+
+const logObstacle = (log: Logger, { reason, message }: Obstacle): void =>
+  log.warn({ reason, retryInSeconds: obstacleRetrySeconds }, message);

@@ -1,0 +1,148 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { pino } from "pino";
+import { createAnnouncer } from "./deployment/announce.ts";
+import { type Caches, keyOf, startCaches } from "./deployment/caches.ts";
+import { createReconciler } from "./deployment/reconcile.ts";
+import { parseOptions } from "./options.ts";
+import { createClient } from "./runtime/client.ts";
+import { systemClock as clock } from "./runtime/clock.ts";
+import { createConnection } from "./runtime/connection.ts";
+import { createOwnWrites } from "./runtime/consistency.ts";
+import { runController } from "./runtime/controller.ts";
+import { loadKubeConfig } from "./runtime/credentials.ts";
+import { runElection } from "./runtime/elector.ts";
+import { createEventRecorder } from "./runtime/events.ts";
+import { startHealthServer } from "./runtime/health.ts";
+import { createMetrics } from "./runtime/metrics.ts";
+import type { WriteGate } from "./runtime/request.ts";
+import { createWorkQueue } from "./runtime/workqueue.ts";
+
+const controllerName = "mimodeployment";
+/** Kept below a pod's usual 30 s of grace. */
+const drainSeconds = 20;
+/** A cache that hasn't shown one of our writes for so long is listed again. */
+const ownWriteExpirySeconds = 30;
+
+const options = parseOptions(process.argv.slice(2), randomUUID());
+const log = pino({ level: options.logLevel, base: {}, timestamp: pino.stdTimeFunctions.isoTime });
+const random = Math.random;
+const stop = new AbortController();
+for (const signal of ["SIGTERM", "SIGINT"] as const)
+  process.once(signal, () => stop.abort(new Error(signal)));
+
+const connection = createConnection(loadKubeConfig, clock);
+const metrics = createMetrics(clock, connection.server.host);
+const clientOptions = {
+  userAgent: "mimo-operator",
+  fieldManager: "mimo-operator",
+  clock,
+  random,
+  onRequest: metrics.onRequest,
+};
+const queue = createWorkQueue({
+  clock,
+  random,
+  backoff: { baseSeconds: 0.005, maxSeconds: 60, jitter: 0.2 },
+  observer: metrics.queueObserver(controllerName),
+});
+metrics.watchQueue(controllerName, queue);
+
+// Caches outlive a graceful stop, since draining reconciles read them.
+const closing = new AbortController();
+const caches = startCaches({
+  client: createClient(connection, clientOptions),
+  clock,
+  random,
+  log,
+  signal: closing.signal,
+  onDeployment: (key) => queue.add(key),
+  onPlatform: () => enqueueAll(),
+});
+for (const cache of caches.all) metrics.watchReflector(cache);
+
+const health = await startHealthServer({
+  ...options.listen,
+  registry: metrics.registry,
+  live: {},
+  ready: { caches: () => unsynced(caches) },
+});
+log.info({ server: connection.server.href, port: health.port }, "started");
+
+let working: Promise<void> = Promise.resolve();
+const standing = new AbortController();
+stop.signal.addEventListener("abort", () => void working.finally(() => standing.abort()));
+const end = await runElection({
+  client: createClient(connection, { ...clientOptions, pool: "lease", maxAttempts: 1 }),
+  lease: { namespace: options.leaseNamespace, name: "mimo-operator" },
+  identity: options.identity,
+  clock,
+  random,
+  log,
+  signal: standing.signal,
+  onStartedLeading: (gate) => {
+    metrics.setLeader(controllerName, true);
+    working = lead(gate);
+  },
+  onStoppedLeading: () => metrics.setLeader(controllerName, false),
+});
+await working;
+closing.abort();
+await health.close();
+await connection.close();
+log.info(end, "stopped");
+// A new process starts with empty caches: nothing of a lost term can leak into the next.
+process.exit(end.kind === "released" ? 0 : 1);
+
+async function lead(gate: WriteGate): Promise<void> {
+  const client = createClient(connection, { ...clientOptions, gate });
+  const events = createEventRecorder({
+    client,
+    reportingController: "mimo.dev/operator",
+    reportingInstance: options.identity,
+    clock,
+    random,
+    log,
+    onDropped: metrics.eventDropped,
+  });
+  const synced = Promise.all(caches.all.map((cache) => cache.synced));
+  const interrupted = AbortSignal.any([stop.signal, gate.signal]);
+  if (!interrupted.aborted) await Promise.race([synced, once(interrupted, "abort")]);
+  if (interrupted.aborted) return;
+  await runController({
+    queue,
+    workers: options.workers,
+    reconcile: createReconciler({
+      client,
+      caches,
+      ownWrites: createOwnWrites({ clock, cacheOf: caches.cacheOf, expirySeconds: ownWriteExpirySeconds }),
+      clock,
+      announcer: createAnnouncer(events),
+    }),
+    resync: { periodSeconds: options.resyncSeconds, keys: allKeys },
+    clock,
+    random,
+    log,
+    observer: metrics.reconcileObserver(controllerName, options.workers),
+    stop: stop.signal,
+    drainSeconds,
+    abort: gate.signal,
+  });
+  await events.close();
+}
+
+function* allKeys(): Iterable<string> {
+  for (const { metadata } of caches.deployments.list()) yield keyOf(metadata.namespace, metadata.name);
+}
+
+function enqueueAll(): void {
+  for (const key of allKeys()) queue.add(key);
+}
+
+function unsynced({ all }: Caches): string | undefined {
+  const waiting = all.filter((cache) => !cache.hasSynced());
+  if (waiting.length === 0) return undefined;
+  return waiting
+    .map((cache) => `${cache.resource.plural}: ${cache.lastError() ?? "first list is under way"}`)
+    .join("; ");
+}

@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    // Whole processes are started in many tests; more files at once only make them wait for each other.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 1_200_000,
+    projects: [
+      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "cluster",
+          include: ["test/controlplane/**/*.test.ts", "test/api*/**/*.test.ts", "test/e2e/**/*.test.ts"],
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
