@@ -80,7 +80,7 @@ export const deploymentView = z.object({
   kind: z.string(),
   metadata: metadata.extend({ generation: z.int() }),
   spec: z.unknown(),
-  status: z.unknown(),
+  status: z.unknown().optional(),
 });
 export type Deployment = z.output<typeof deploymentView>;
 

@@ -95,9 +95,8 @@ function withTimes(
 export function isUrgent(before: DeploymentStatus | undefined, after: DeploymentStatus): boolean {
   if (before?.observedGeneration !== after.observedGeneration) return true;
   if (before?.nextGroupId !== after.nextGroupId) return true;
-  const verdict = (status: DeploymentStatus | undefined): string =>
-    ["Accepted", "Stalled", "Ready"]
-      .map((wanted) => status?.conditions?.find(({ type }) => type === wanted)?.status)
-      .join();
-  return verdict(before) !== verdict(after);
+  return ["Accepted", "Stalled", "Ready"].some((type) => isTrue(before, type) !== isTrue(after, type));
 }
+
+const isTrue = (status: DeploymentStatus | undefined, wanted: string): boolean =>
+  status?.conditions?.some(({ type, status }) => type === wanted && status === "True") ?? false;

@@ -1,0 +1,136 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { deploymentStatus } from "../../crds/status.ts";
+import { askApi, callApi } from "../controlplane/api.ts";
+import { type AuditRecord, readAudit } from "../controlplane/audit.ts";
+import { bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
+import { STAGES, startKwok } from "../controlplane/kwok.ts";
+import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
+import { eventually } from "./eventually.ts";
+import { installOperator, operatorUser } from "./operator.ts";
+
+const podShape = z.object({
+  metadata: z.object({
+    name: z.string(),
+    uid: z.string(),
+    labels: z.record(z.string(), z.string()).default({}),
+    annotations: z.record(z.string(), z.string()).default({}),
+  }),
+  spec: z.object({ nodeName: z.string().optional(), schedulingGates: z.array(z.unknown()).optional() }),
+});
+export type PodShape = z.output<typeof podShape>;
+const metadataShape = z.looseObject({
+  metadata: z.looseObject({ name: z.string(), uid: z.string(), resourceVersion: z.string() }),
+});
+export type Stored = z.output<typeof metadataShape>;
+
+export type Conditions = Readonly<Record<string, { status: string; reason: string; message: string }>>;
+
+export interface TestCluster {
+  readonly controlPlane: ControlPlane;
+  namespace(name: string): Promise<string>;
+  /** Creates or changes a MiMoDeployment as a user would, by server-side apply. */
+  apply(namespace: string, name: string, spec: Record<string, unknown>): Promise<void>;
+  status(namespace: string, name: string): Promise<z.output<typeof deploymentStatus>>;
+  conditions(namespace: string, name: string): Promise<Conditions>;
+  becomesReady(namespace: string, name: string, timeoutSeconds?: number): Promise<void>;
+  /** Waits until a condition has the status, and returns it. */
+  condition(
+    namespace: string,
+    name: string,
+    type: string,
+    status: string,
+  ): Promise<{ reason: string; message: string }>;
+  pods(namespace: string): Promise<PodShape[]>;
+  list(path: string): Promise<Stored[]>;
+  get(path: string): Promise<Stored>;
+  exists(path: string): Promise<boolean>;
+  /** What the operator wrote, of one namespace. Lease renewals are not in it. */
+  operatorWrites(namespace: string): Promise<AuditRecord[]>;
+  stop(): Promise<void>;
+}
+
+export const deploymentsPath = (namespace: string, name = ""): string =>
+  `/apis/mimo.dev/v1alpha1/namespaces/${namespace}/mimodeployments${name === "" ? "" : `/${name}`}`;
+
+/** Eight nodes of every kind; the GB300 nodes are in one NVLink domain. */
+const nodes = (["H20", "H100", "H200", "B200", "GB300"] as const).flatMap((kind) =>
+  [0, 1, 2, 3, 4, 5, 6, 7].map((index) =>
+    gpuNode({
+      kind,
+      name: `${kind.toLowerCase()}-${index}`,
+      ...(kind === "GB300" ? { clique: "a2221497-dbce-4964-8826-684c3694fd45.2478" } : {}),
+    }),
+  ),
+);
+
+/** A control plane with GPU nodes and the operator's CRDs and RBAC; the operator itself is started by the test. */
+export async function startCluster(): Promise<TestCluster> {
+  const directory = await mkdtemp(join(tmpdir(), "mimo-e2e-"));
+  const controlPlane = await bootControlPlane({ directory });
+  startKwok(controlPlane, { stages: STAGES.fast });
+  await createGpuNodes(controlPlane, nodes);
+  await installOperator(controlPlane);
+
+  const get = async (path: string): Promise<Stored> => metadataShape.parse(await callApi(controlPlane, path));
+  const status = async (namespace: string, name: string) =>
+    deploymentStatus.parse((await get(deploymentsPath(namespace, name))).status ?? {});
+  const conditions = async (namespace: string, name: string): Promise<Conditions> => {
+    const all = (await status(namespace, name)).conditions ?? [];
+    return Object.fromEntries(all.map((each) => [each.type, each]));
+  };
+  const condition = (namespace: string, name: string, type: string, wanted: string) =>
+    eventually(`${name} is ${type}=${wanted}`, async () => {
+      const stored = await get(deploymentsPath(namespace, name));
+      const { generation } = z.object({ generation: z.int() }).parse(stored.metadata);
+      const now = await status(namespace, name);
+      const found = now.conditions?.find((each) => each.type === type);
+      if (now.observedGeneration === generation && found?.status === wanted) return found;
+      throw new Error(JSON.stringify(now.conditions ?? "no status yet"));
+    });
+  return {
+    controlPlane,
+    namespace: async (name) => {
+      await callApi(controlPlane, "/api/v1/namespaces", { method: "POST", body: { metadata: { name } } });
+      return name;
+    },
+    apply: async (namespace, name, spec) => {
+      const body = {
+        apiVersion: "mimo.dev/v1alpha1",
+        kind: "MiMoDeployment",
+        metadata: { name, namespace },
+        spec,
+      };
+      await callApi(controlPlane, `${deploymentsPath(namespace, name)}?fieldManager=user&force=true`, {
+        method: "PATCH",
+        body,
+        contentType: "application/apply-patch+yaml",
+      });
+    },
+    status,
+    conditions,
+    condition,
+    becomesReady: async (namespace, name) => {
+      await condition(namespace, name, "Ready", "True");
+    },
+    pods: async (namespace) =>
+      z
+        .object({ items: z.array(podShape) })
+        .parse(await callApi(controlPlane, `/api/v1/namespaces/${namespace}/pods`)).items,
+    list: async (path) =>
+      z.object({ items: z.array(metadataShape) }).parse(await callApi(controlPlane, path)).items,
+    get,
+    exists: async (path) => (await askApi(controlPlane, path)).status === 200,
+    operatorWrites: (namespace) =>
+      readAudit(
+        controlPlane.auditLog,
+        (record) => record.user === operatorUser && record.mutating && record.namespace === namespace,
+      ),
+    stop: async () => {
+      await controlPlane.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** Asks again until the answer is there. @throws Error with the last reason when it doesn't come in time. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined>,
+  timeoutSeconds = 30,
+): Promise<T> {
+  const deadline = performance.now() + timeoutSeconds * 1000;
+  let reason = "no answer yet";
+  while (performance.now() < deadline) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== false) return answer;
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${what}: not within ${timeoutSeconds} s (${reason})`);
+}

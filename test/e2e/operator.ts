@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { installObjects } from "../../charts/install.ts";
+import { toYaml } from "../../charts/yaml.ts";
+import type { ControlPlane } from "../controlplane/boot.ts";
+import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
+import { kubectl } from "../controlplane/kubectl.ts";
+import { eventually } from "./eventually.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+export const operatorNamespace = "mimo-system";
+export const operatorUser = `system:serviceaccount:${operatorNamespace}:mimo-operator`;
+
+/** Installs what `mimo install` prints, save the Deployment: the operator runs as a process beside the control plane. */
+export async function installOperator(controlPlane: ControlPlane): Promise<void> {
+  const objects = installObjects({ image: "mimo-operator:test" }).filter(({ kind }) => kind !== "Deployment");
+  const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], {
+    input: toYaml(objects),
+  });
+  if (applied.code !== 0) throw new Error(applied.stderr);
+  const established = await kubectl(controlPlane, [
+    "wait",
+    "--for=condition=Established",
+    "crd",
+    "--all",
+    "--timeout=30s",
+  ]);
+  if (established.code !== 0) throw new Error(established.stderr);
+}
+
+export interface RunningOperator {
+  readonly process: ChildProcess;
+  readonly logFile: string;
+  log(): Promise<string>;
+  /** Signals it and waits for its end. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Runs the operator as its own ServiceAccount and waits until it works. */
+export async function startOperator(
+  controlPlane: ControlPlane,
+  options: { readonly resyncSeconds?: number; readonly name?: string } = {},
+): Promise<RunningOperator> {
+  const { resyncSeconds = 36_000, name = "operator" } = options;
+  const kubeconfig = await serviceAccountKubeconfig(controlPlane, operatorNamespace, "mimo-operator");
+  const logFile = join(controlPlane.directory, `${name}.log`);
+  const output = createWriteStream(logFile, { flags: "a" });
+  const child = spawn(
+    process.execPath,
+    [
+      join(root, "operator/main.ts"),
+      "--listen=127.0.0.1:0",
+      `--lease-namespace=${operatorNamespace}`,
+      `--resync-seconds=${resyncSeconds}`,
+      `--identity=${name}`,
+    ],
+    { cwd: root, env: { ...process.env, KUBECONFIG: kubeconfig }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  child.stdout.pipe(output, { end: false });
+  child.stderr.pipe(output, { end: false });
+  const log = (): Promise<string> => readFile(logFile, "utf8");
+  await eventually("the operator leads", async () => {
+    if (child.exitCode !== null)
+      throw new Error(`it ended with ${child.exitCode}: ${(await log()).slice(-2000)}`);
+    return (await log()).includes('"msg":"leading"') ? true : undefined;
+  });
+  return {
+    process: child,
+    logFile,
+    log,
+    stop: async (signal = "SIGTERM") => {
+      if (child.exitCode !== null) return child.exitCode;
+      const ended = once(child, "exit");
+      child.kill(signal);
+      await ended;
+      output.end();
+      return child.exitCode;
+    },
+  };
+}
