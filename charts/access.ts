@@ -1,0 +1,45 @@
+import type { ApiResource } from "./kubernetes.ts";
+import { resources } from "./resources.ts";
+
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete";
+
+/** One permission of the operator. */
+export interface Access {
+  readonly resource: ApiResource;
+  readonly subresource?: "status" | "finalizers";
+  readonly verbs: readonly Verb[];
+  /** In every namespace, or in the operator's own alone. */
+  readonly reach: "Cluster" | "OperatorNamespace";
+  /** The only objects that it is for; all when absent. */
+  readonly names?: readonly string[];
+}
+
+export const leaseName = "mimo-operator";
+
+/** What is rendered for a deployment: made, kept as rendered, removed; read by name when somebody else has the name. */
+const child = (resource: ApiResource, ...more: Verb[]): Access => ({
+  resource,
+  verbs: ["get", "list", "watch", "create", "update", ...more, "delete"],
+  reach: "Cluster",
+});
+
+/** All that the operator may do, and it does all of it: RBAC is made from this table. No verb on Secrets, no wildcard. */
+export const access: readonly Access[] = [
+  { resource: resources.mimoDeployments, verbs: ["list", "watch"], reach: "Cluster" },
+  { resource: resources.mimoDeployments, subresource: "status", verbs: ["patch"], reach: "Cluster" },
+  // Asked for by the admission plugin OwnerReferencesPermissionEnforcement, since children block their owner's deletion.
+  { resource: resources.mimoDeployments, subresource: "finalizers", verbs: ["update"], reach: "Cluster" },
+  { resource: resources.mimoPlatforms, verbs: ["list", "watch"], reach: "Cluster" },
+  // Patched with the formation, which isn't rendered.
+  child(resources.statefulSets, "patch"),
+  child(resources.controllerRevisions),
+  child(resources.services),
+  child(resources.podDisruptionBudgets),
+  child(resources.networkPolicies),
+  // Opening gates and rebuilding groups; pods are created by StatefulSets.
+  { resource: resources.pods, verbs: ["list", "watch", "patch", "delete"], reach: "Cluster" },
+  { resource: resources.events, verbs: ["create", "patch"], reach: "Cluster" },
+  // A name can't limit who may create.
+  { resource: resources.leases, verbs: ["create"], reach: "OperatorNamespace" },
+  { resource: resources.leases, verbs: ["get", "update"], reach: "OperatorNamespace", names: [leaseName] },
+];

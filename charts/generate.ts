@@ -1,0 +1,21 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { customResourceDefinitions } from "./crds.ts";
+import { toYaml } from "./yaml.ts";
+
+const heading = "# Written by `npm run generate`: edit its source, not this file.\n";
+
+/** Files that are kept in the repository and made from the code: path below charts/generated → content. */
+export const generatedFiles: Readonly<Record<string, () => string>> = {
+  "crds.yaml": () => `${heading}${toYaml(customResourceDefinitions())}`,
+};
+
+async function writeGeneratedFiles(folder: string): Promise<void> {
+  for (const [name, content] of Object.entries(generatedFiles)) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content());
+  }
+}
+
+if (import.meta.main) await writeGeneratedFiles(join(import.meta.dirname, "generated"));

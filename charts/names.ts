@@ -1,0 +1,64 @@
+/** Labels, annotations and names of everything that is rendered for a deployment. */
+
+export const labels = {
+  name: "app.kubernetes.io/name",
+  managedBy: "app.kubernetes.io/managed-by",
+  component: "app.kubernetes.io/component",
+  /** Name of the MiMoDeployment. Pods are selected by it. */
+  deployment: "mimo.dev/deployment",
+  /** Id of the serving group within its deployment. */
+  group: "mimo.dev/group",
+  revision: "mimo.dev/revision",
+  /**
+   * Name of the MiMoDeployment, on its ControllerRevisions. Not `deployment`: a StatefulSet takes ControllerRevisions that
+   * its selector could match for its own.
+   */
+  revisionOf: "mimo.dev/revision-of",
+  /** Ordinal of a pod, set by the StatefulSet controller: the rank. */
+  podIndex: "apps.kubernetes.io/pod-index",
+} as const;
+
+export const annotations = {
+  /** On a StatefulSet the formation as JSON; on a pod the id of the formation that it joined. */
+  formation: "mimo.dev/formation",
+  /** Port at which the ranks of the pod's formation meet. */
+  distPort: "mimo.dev/dist-port",
+  /** Hash of the object as it was rendered. */
+  applied: "mimo.dev/applied",
+  /** Hash of the request that a ControllerRevision was resolved from. */
+  specHash: "mimo.dev/spec-hash",
+} as const;
+
+/** Holds the ranks of a multi-node group until all of them exist. */
+export const schedulingGate = "mimo.dev/formation";
+
+export const httpPortName = "http";
+
+export const groupName = (name: string, groupId: number): string => `${name}-${groupId}`;
+export const podName = (name: string, groupId: number, rank: number): string =>
+  `${groupName(name, groupId)}-${rank}`;
+export const apiServiceName = (name: string): string => name;
+export const ranksServiceName = (name: string): string => `${name}-ranks`;
+export const revisionName = (name: string, revision: string): string => `${name}-${revision}`;
+
+/** On every object; never `app.kubernetes.io/instance`, by which Argo CD tells whose an object is. */
+export const commonLabels = (name: string): Record<string, string> => ({
+  [labels.name]: "mimo",
+  [labels.managedBy]: "mimo-operator",
+  [labels.deployment]: name,
+});
+
+/** Every rank of every group. */
+export const deploymentSelector = (name: string): Record<string, string> => ({ [labels.deployment]: name });
+
+/** Every rank of one group. */
+export const groupSelector = (name: string, groupId: number): Record<string, string> => ({
+  [labels.deployment]: name,
+  [labels.group]: String(groupId),
+});
+
+/** Rank 0 of every group: the only rank that answers requests. */
+export const rank0Selector = (name: string): Record<string, string> => ({
+  [labels.deployment]: name,
+  [labels.podIndex]: "0",
+});

@@ -1,0 +1,50 @@
+import type { Chart } from "cdk8s";
+import type { ServingPlan } from "../synth/serving-plan.ts";
+import { disruptionBudget } from "./disruption-budget.ts";
+import { groupStatefulSet as addGroup, type GroupOptions } from "./group.ts";
+import type { KubeObject, OwnerReference } from "./kubernetes.ts";
+import { networkPolicy } from "./network-policy.ts";
+import { controllerRevision as addRevision, freeze, type RevisionOptions } from "./revision.ts";
+import { apiService, ranksService } from "./services.ts";
+import { synthesizeChildren } from "./synthesize.ts";
+
+interface Owned {
+  readonly owner?: OwnerReference;
+}
+
+/** What all groups of a deployment share: Services, disruption budget, network policy. */
+export function sharedObjects(plan: ServingPlan, owner?: OwnerReference): KubeObject[] {
+  return synthesizeChildren((chart) => {
+    ranksService(chart, plan);
+    apiService(chart, plan);
+    disruptionBudget(chart, plan);
+    networkPolicy(chart, plan);
+  }, owner);
+}
+
+export function groupStatefulSet({ owner, ...options }: GroupOptions & Owned): KubeObject {
+  return only((chart) => addGroup(chart, options), owner);
+}
+
+export function controllerRevision({ owner, ...options }: RevisionOptions & Owned): KubeObject {
+  return only((chart) => addRevision(chart, options), owner);
+}
+
+/** Everything that the operator makes for a new deployment, save the ControllerRevision that records the plan. */
+export function renderDeployment(options: {
+  readonly plan: ServingPlan;
+  readonly replicas: number;
+}): KubeObject[] {
+  const { plan, replicas } = options;
+  const { revision, template } = freeze(plan);
+  const groups = Array.from({ length: replicas }, (_, groupId) =>
+    groupStatefulSet({ plan, revision, groupId, template }),
+  );
+  return [...sharedObjects(plan), ...groups];
+}
+
+function only(build: (chart: Chart) => void, owner: OwnerReference | undefined): KubeObject {
+  const [object] = synthesizeChildren(build, owner);
+  if (object === undefined) throw new Error("a chart with one construct gave no object");
+  return object;
+}

@@ -1,0 +1,47 @@
+import type { V1ControllerRevision } from "@kubernetes/client-node";
+import type { ApiObject } from "cdk8s";
+import type { Construct } from "constructs";
+import type { ServingPlan } from "../synth/serving-plan.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { inKeyOrder } from "./key-order.ts";
+import { annotations, labels, revisionName } from "./names.ts";
+import { type PodTemplate, podTemplate } from "./pod.ts";
+import { typedObject } from "./typed-object.ts";
+
+/** Renders a plan's pods and names the two by their content. */
+export function freeze(plan: ServingPlan): { readonly revision: string; readonly template: PodTemplate } {
+  const revision = fingerprint(inKeyOrder([plan, podTemplate(plan, "")]));
+  return { revision, template: podTemplate(plan, revision) };
+}
+
+export interface RevisionOptions {
+  readonly plan: ServingPlan;
+  readonly template: PodTemplate;
+  readonly revision: string;
+  /** Position in the deployment's history; the highest is the newest. */
+  readonly number: number;
+  /** Hash of the request that the plan was resolved from. */
+  readonly specHash: string;
+}
+
+/** The plan and its pods, frozen: groups run from this, whatever a later operator would make of the same request. */
+export function controllerRevision(scope: Construct, options: RevisionOptions): ApiObject {
+  const { plan, template, revision, number, specHash } = options;
+  return typedObject<V1ControllerRevision>(scope, {
+    apiVersion: "apps/v1",
+    kind: "ControllerRevision",
+    metadata: {
+      name: revisionName(plan.name, revision),
+      namespace: plan.namespace,
+      labels: {
+        [labels.name]: "mimo",
+        [labels.managedBy]: "mimo-operator",
+        [labels.revisionOf]: plan.name,
+        [labels.revision]: revision,
+      },
+      annotations: { [annotations.specHash]: specHash },
+    },
+    revision: number,
+    data: { plan, template },
+  });
+}
