@@ -8,7 +8,7 @@ import { annotations, labels, revisionName } from "./names.ts";
 import { type PodTemplate, podTemplate } from "./pod.ts";
 import { typedObject } from "./typed-object.ts";
 
-/** Renders a plan's pods and names the two by their content. */
+/** Renders a plan's pods and names the two by what the pods depend on: a warning in other words is no new revision. */
 export function freeze(plan: ServingPlan): { readonly revision: string; readonly template: PodTemplate } {
   const revision = fingerprint(inKeyOrder([plan, podTemplate(plan, "")]));
   return { revision, template: podTemplate(plan, revision) };

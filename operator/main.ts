@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { pino } from "pino";
+import { leaseName } from "../charts/access.ts";
 import { createAnnouncer } from "./deployment/announce.ts";
 import { type Caches, keyOf, startCaches } from "./deployment/caches.ts";
 import { createReconciler } from "./deployment/reconcile.ts";
@@ -74,7 +75,7 @@ const standing = new AbortController();
 stop.signal.addEventListener("abort", () => void working.finally(() => standing.abort()));
 const end = await runElection({
   client: createClient(connection, { ...clientOptions, pool: "lease", maxAttempts: 1 }),
-  lease: { namespace: options.leaseNamespace, name: "mimo-operator" },
+  lease: { namespace: options.leaseNamespace, name: leaseName },
   identity: options.identity,
   clock,
   random,

@@ -5,10 +5,10 @@ import { platformName } from "../../crds/names.ts";
 import { type PlatformSpec, platformSpec } from "../../crds/platform.ts";
 import { type DeploymentStatus, deploymentStatus } from "../../crds/status.ts";
 import { byDeployment, type Caches } from "./caches.ts";
-import type { Observed, Reading } from "./decide.ts";
 import { type Revision, readRevision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
 import { type Child, controllerOf, type Deployment, type Pod } from "./objects.ts";
+import type { Observed, Reading } from "./observed.ts";
 
 function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
   return read(deploymentSpec.safeParse(deployment.spec), "InvalidSpec", "spec");

@@ -6,11 +6,12 @@ import type { OwnWrites } from "../runtime/consistency.ts";
 import type { Reconcile, ReconcileResult } from "../runtime/controller.ts";
 import type { Announcer } from "./announce.ts";
 import { type Caches, keyOf, parseKey } from "./caches.ts";
-import { type Decision, decide, type Observed } from "./decide.ts";
+import { type Decision, decide } from "./decide.ts";
 import { mergePatch } from "./difference.ts";
 import { execute } from "./execute.ts";
 import { type Deployment, deploymentView } from "./objects.ts";
 import { observe, readStatus } from "./observe.ts";
+import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleOf, obstacleRetrySeconds } from "./obstacles.ts";
 import { isUrgent, type Report, report } from "./report.ts";
 

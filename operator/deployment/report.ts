@@ -1,4 +1,4 @@
-import { labels } from "../../charts/names.ts";
+import { labels, rank0Selector } from "../../charts/names.ts";
 import type { Condition, DeploymentStatus, GroupStatus } from "../../crds/status.ts";
 import type { Refusal } from "../../synth/serving-plan.ts";
 import { conditionsOf } from "./conditions.ts";
@@ -29,7 +29,9 @@ export function report(facts: Report, before: DeploymentStatus | undefined, now:
     replicas: groups.length,
     readyReplicas: groups.filter(serves).length,
     updatedReplicas: groups.filter(({ revision }) => revision === current?.hash).length,
-    selector: `${labels.deployment}=${facts.name},apps.kubernetes.io/pod-index=0`,
+    selector: Object.entries(rank0Selector(facts.name))
+      .map(([label, value]) => `${label}=${value}`)
+      .join(),
     nextGroupId: facts.nextGroupId,
     ...(current === undefined ? {} : { endpoint: endpointOf(current), plan: planStatus(current) }),
     groups: [...groups].sort((a, b) => a.id - b.id).map(groupStatus),

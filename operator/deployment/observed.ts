@@ -1,0 +1,27 @@
+import type { OwnerReference } from "../../charts/kubernetes.ts";
+import type { DeploymentSpec } from "../../crds/deployment.ts";
+import type { PlatformSpec } from "../../crds/platform.ts";
+import type { Refusal } from "../../synth/serving-plan.ts";
+import type { Revision } from "./frozen.ts";
+import type { Group } from "./groups.ts";
+import type { Child } from "./objects.ts";
+
+/** What a stored object says, or why it can't be read: a field of another version, or a hand in etcd. */
+export type Reading<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusals: readonly Refusal[] };
+
+/** What is known when a deployment is looked at. Everything comes from caches that show the operator's own writes. */
+export interface Observed {
+  readonly name: string;
+  readonly namespace: string;
+  readonly owner: OwnerReference;
+  readonly spec: Reading<DeploymentSpec>;
+  /** From status; undefined before the first report. */
+  readonly nextGroupId: number | undefined;
+  readonly platform: Reading<PlatformSpec | undefined>;
+  readonly revisions: readonly Revision[];
+  readonly groups: readonly Group[];
+  /** Services, disruption budgets and network policies that carry the deployment's label, whoever controls them. */
+  readonly children: readonly Child[];
+}
