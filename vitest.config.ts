@@ -12,7 +12,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: "cluster",
-          include: ["test/controlplane/**/*.test.ts", "test/api*/**/*.test.ts", "test/e2e/**/*.test.ts"],
+          include: [
+            "test/controlplane/**/*.test.ts",
+            "test/api*/**/*.test.ts",
+            "test/runtime/**/*.test.ts",
+            "test/e2e/**/*.test.ts",
+          ],
           fileParallelism: false,
         },
       },

@@ -1,14 +1,20 @@
 import { z } from "zod";
 import { featureModes, hardwareKinds, profiles, runtimes, variants } from "./names.ts";
 import {
+  absolutePath,
+  annotationMap,
   bytesQuantity,
   int32,
   labelMap,
+  listByKey,
   objectName,
+  relativePath,
   secretKey,
+  setOf,
   text,
   toleration,
   withRules,
+  words,
 } from "./schema.ts";
 
 const feature = (what: string) =>
@@ -27,7 +33,8 @@ const image = withRules(
   z.object({
     repository: text({
       max: 255,
-      pattern: /^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9._-]+)*$/,
+      pattern:
+        /^([a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]{1,5})?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
       message: 'image.repository is a repository without tag, for example "lmsysorg/sglang"',
     })
       .optional()
@@ -47,10 +54,7 @@ const image = withRules(
       .optional()
       .describe("Digest; wins over the tag."),
     pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).optional().describe("IfNotPresent when absent."),
-    pullSecrets: z
-      .array(objectName("image.pullSecrets"))
-      .max(8)
-      .meta({ "x-kubernetes-list-type": "set" })
+    pullSecrets: setOf(objectName("image.pullSecrets"), 8)
       .optional()
       .describe("Image pull Secrets of this namespace."),
   }),
@@ -65,13 +69,6 @@ const image = withRules(
     },
   ],
 );
-
-const relativePath = (field: string) =>
-  text({
-    max: 512,
-    pattern: /^[A-Za-z0-9_.-][A-Za-z0-9_./-]*$/,
-    message: `${field} is a path inside the volume without a leading '/', for example "XiaomiMiMo/MiMo-V2.5"`,
-  });
 
 const model = withRules(
   z.object({
@@ -108,11 +105,7 @@ const model = withRules(
       .describe("A volume that holds the checkpoint, mounted read-only."),
     hostPath: z
       .object({
-        path: text({
-          max: 512,
-          pattern: /^\/[^:]*$/,
-          message: 'model.hostPath.path is an absolute path without ":", for example "/mnt/models/MiMo-V2.5"',
-        }).describe("Folder of the checkpoint on every node."),
+        path: absolutePath("model.hostPath.path").describe("Folder of the checkpoint on every node."),
       })
       .optional()
       .describe("A folder on the nodes, mounted read-only, where the platform allows it."),
@@ -151,23 +144,22 @@ const server = z.object({
     .describe("Model name in the OpenAI API. Default: the variant."),
   apiKeySecret: secretKey("server.apiKeySecret").optional().describe("Key that clients must send."),
   extraArgs: z
-    .array(z.string().min(1).max(1024))
+    .array(words(1024).min(1))
     .max(64)
     .optional()
     .describe("Further SGLang options, one word an item. What the plan owns is refused by name."),
-  extraEnv: z
-    .array(
-      z.object({
-        name: text({
-          max: 128,
-          pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
-          message: 'server.extraEnv names are letters, digits and "_", for example "NCCL_DEBUG"',
-        }).describe("Name of the variable."),
-        value: z.string().max(4096).describe("Its value."),
-      }),
-    )
-    .max(64)
-    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] })
+  extraEnv: listByKey(
+    z.object({
+      name: text({
+        max: 128,
+        pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+        message: 'server.extraEnv names are letters, digits and "_", for example "NCCL_DEBUG"',
+      }).describe("Name of the variable."),
+      value: words(4096).describe("Its value."),
+    }),
+    "name",
+    64,
+  )
     .optional()
     .describe("Further environment variables. What the plan owns is refused by name."),
 });
@@ -202,12 +194,12 @@ const podTemplate = z.object({
   ])
     .optional()
     .describe("Further labels of the pods."),
-  annotations: withRules(z.record(z.string(), z.string().max(4096)).meta({ maxProperties: 32 }), [
+  annotations: withRules(annotationMap("podTemplate.annotations", 32), [
     {
-      rule: "self.all(key, key.size() <= 316 && !key.startsWith('mimo.dev/'))",
+      rule: "self.all(key, !key.startsWith('mimo.dev/'))",
       message:
         "podTemplate.annotations may not begin with mimo.dev/: those are the operator's; use a domain of your own",
-      check: (map) => Object.keys(map).every((key) => key.length <= 316 && !key.startsWith("mimo.dev/")),
+      check: (map) => Object.keys(map).every((key) => !key.startsWith("mimo.dev/")),
     },
   ])
     .optional()
@@ -219,7 +211,7 @@ export const deploymentSpec = z.object({
   hardware: z.enum(hardwareKinds).describe("The kind of GPU node to serve it on."),
   profile: z.enum(profiles).optional().describe("What to tune for. Balanced when absent."),
   replicas: int32(0, 1000).default(1).describe("Serving groups. Each is a whole copy of the model."),
-  contextLength: int32(1024, 1_048_576)
+  contextLength: int32(1024, 16_777_216)
     .optional()
     .describe("Tokens of one request. When absent the checkpoint's maximum, or the largest that fits."),
   runtime: z.enum(runtimes).optional().describe("SGLang version. The recipe's when absent."),

@@ -1,22 +1,18 @@
 import { z } from "zod";
 import { hardwareKinds } from "./names.ts";
 import {
+  absolutePath,
   bytesQuantity,
   int32,
   labelMap,
   listByKey,
   objectName,
+  setOf,
   text,
   toleration,
   withRules,
+  words,
 } from "./schema.ts";
-
-const absolutePath = (field: string) =>
-  text({
-    max: 512,
-    pattern: /^\/[^:]*$/,
-    message: `${field} is an absolute path without ':', for example "/mnt/models"`,
-  });
 
 const resourceName = (field: string) =>
   text({
@@ -112,25 +108,21 @@ export const platformSpec = z.object({
       })
         .optional()
         .describe("Mirror that the catalogue's images are pulled from: its name is put before theirs."),
-      digests: z
-        .array(
-          z.object({
-            image: z.string().min(1).max(300).describe("An image of the catalogue, with its tag."),
-            digest: text({
-              max: 71,
-              pattern: /^sha256:[0-9a-f]{64}$/,
-              message: 'digest is "sha256:" and 64 hexadecimal digits',
-            }).describe("The digest that the tag is pinned to."),
-          }),
-        )
-        .max(64)
-        .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["image"] })
+      digests: listByKey(
+        z.object({
+          image: words(300).min(1).describe("An image of the catalogue, with its tag."),
+          digest: text({
+            max: 71,
+            pattern: /^sha256:[0-9a-f]{64}$/,
+            message: 'images.digests takes "sha256:" and 64 hexadecimal digits',
+          }).describe("The digest that the tag is pinned to."),
+        }),
+        "image",
+        64,
+      )
         .optional()
         .describe("Pins tags to digests."),
-      pullSecrets: z
-        .array(objectName("images.pullSecrets"))
-        .max(8)
-        .meta({ "x-kubernetes-list-type": "set" })
+      pullSecrets: setOf(objectName("images.pullSecrets"), 8)
         .optional()
         .describe("Image pull Secrets, by name, expected in each deployment's namespace."),
     })

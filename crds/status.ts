@@ -1,7 +1,5 @@
 import { z } from "zod";
-import { int32 } from "./schema.ts";
-
-const words = (max: number) => z.string().max(max);
+import { int32, listByKey, words } from "./schema.ts";
 
 const condition = z.object({
   type: words(64).describe("Ready, Available, Reconciling, Stalled, Accepted, MemoryFit or PlacementReady."),
@@ -62,16 +60,7 @@ export const deploymentStatus = z.object({
     .describe("Id of the next group to be made; ids are never used again."),
   endpoint: words(512).optional().describe("URL of the OpenAI API inside the cluster."),
   plan: plan.optional().describe("What the request was resolved to."),
-  groups: z
-    .array(group)
-    .max(1000)
-    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"] })
-    .optional()
-    .describe("Every serving group."),
-  conditions: z
-    .array(condition)
-    .max(16)
-    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] })
-    .optional(),
+  groups: listByKey(group, "id", 1000).optional().describe("Every serving group."),
+  conditions: listByKey(condition, "type", 16).optional(),
 });
 export type DeploymentStatus = z.output<typeof deploymentStatus>;

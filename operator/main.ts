@@ -16,12 +16,17 @@ import { runElection } from "./runtime/elector.ts";
 import { createEventRecorder } from "./runtime/events.ts";
 import { startHealthServer } from "./runtime/health.ts";
 import { createMetrics } from "./runtime/metrics.ts";
+import { createRateLimiter } from "./runtime/rate-limiter.ts";
 import type { WriteGate } from "./runtime/request.ts";
 import { createWorkQueue } from "./runtime/workqueue.ts";
 
 const controllerName = "mimodeployment";
 /** Kept below a pod's usual 30 s of grace. */
 const drainSeconds = 20;
+/** Far above what a converged cluster needs; bounds what a mistake could do to the API server. */
+const requestRate = { qps: 200, burst: 400 };
+/** Bookmarks come about once a minute: a cache without any sign for this long is stale. */
+const staleCacheSeconds = 180;
 /** A cache that hasn't shown one of our writes for so long is listed again. */
 const ownWriteExpirySeconds = 30;
 
@@ -34,6 +39,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
 
 const connection = createConnection(loadKubeConfig, clock);
 const metrics = createMetrics(clock, connection.server.host);
+const limiter = createRateLimiter(clock, requestRate);
 const clientOptions = {
   userAgent: "mimo-operator",
   fieldManager: "mimo-operator",
@@ -52,7 +58,7 @@ metrics.watchQueue(controllerName, queue);
 // Caches outlive a graceful stop, since draining reconciles read them.
 const closing = new AbortController();
 const caches = startCaches({
-  client: createClient(connection, clientOptions),
+  client: createClient(connection, { ...clientOptions, limiter }),
   clock,
   random,
   log,
@@ -66,7 +72,7 @@ const health = await startHealthServer({
   ...options.listen,
   registry: metrics.registry,
   live: {},
-  ready: { caches: () => unsynced(caches) },
+  ready: { caches: () => staleCaches(caches) },
 });
 log.info({ server: connection.server.href, port: health.port }, "started");
 
@@ -96,7 +102,7 @@ log.info(end, "stopped");
 process.exit(end.kind === "released" ? 0 : 1);
 
 async function lead(gate: WriteGate): Promise<void> {
-  const client = createClient(connection, { ...clientOptions, gate });
+  const client = createClient(connection, { ...clientOptions, limiter, gate });
   const events = createEventRecorder({
     client,
     reportingController: "mimo.dev/operator",
@@ -140,10 +146,14 @@ function enqueueAll(): void {
   for (const key of allKeys()) queue.add(key);
 }
 
-function unsynced({ all }: Caches): string | undefined {
-  const waiting = all.filter((cache) => !cache.hasSynced());
-  if (waiting.length === 0) return undefined;
-  return waiting
-    .map((cache) => `${cache.resource.plural}: ${cache.lastError() ?? "first list is under way"}`)
+/** Caches that can't be trusted to show the cluster as it is. */
+function staleCaches({ all }: Caches): string | undefined {
+  const oldest = clock.monotonic() - staleCacheSeconds * 1000;
+  const stale = all.filter(
+    (cache) => !cache.hasSynced() || (cache.state() !== "absent" && (cache.lastEventAt() ?? 0) < oldest),
+  );
+  if (stale.length === 0) return undefined;
+  return stale
+    .map((cache) => `${cache.resource.plural}: ${cache.lastError() ?? "nothing heard yet"}`)
     .join("; ");
 }

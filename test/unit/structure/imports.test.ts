@@ -32,7 +32,9 @@ describe("imports", () => {
   });
 
   test("go only against the flow of data: crds → synth → charts → operator", () => {
-    const wrong = imports.filter(({ from, to }) => partOf(to) === -1 || partOf(to) > partOf(from));
+    const wrong = imports.filter(
+      ({ from, to }) => to !== "package.json" && (partOf(to) === -1 || partOf(to) > partOf(from)),
+    );
     expect(wrong).toEqual([]);
   });
 

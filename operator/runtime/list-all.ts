@@ -1,0 +1,49 @@
+import type { ApiResource, KubeObject } from "../../charts/kubernetes.ts";
+import type { Client, Selection } from "./client-api.ts";
+import { isGone } from "./errors.ts";
+
+export interface FullList {
+  readonly items: KubeObject[];
+  readonly resourceVersion: string;
+}
+
+export interface FullListOptions extends Selection {
+  readonly signal: AbortSignal;
+  /** Any state at least this new will do; absent: the present state. */
+  readonly notOlderThan?: string | undefined;
+}
+
+const PAGE_SIZE = 500;
+
+/** All objects of a resource as of one resourceVersion, page by page. */
+export async function listAll(
+  client: Client,
+  resource: ApiResource,
+  { signal, notOlderThan, ...selection }: FullListOptions,
+): Promise<FullList> {
+  const items: KubeObject[] = [];
+  for (let next: string | undefined; ; ) {
+    try {
+      const page = await client.list<KubeObject>(resource, {
+        ...selection,
+        signal,
+        limit: PAGE_SIZE,
+        // The continue token already says which version is read.
+        ...(next === undefined
+          ? notOlderThan !== undefined && {
+              resourceVersion: notOlderThan,
+              resourceVersionMatch: "NotOlderThan",
+            }
+          : { continue: next }),
+      });
+      items.push(...page.items);
+      next = page.metadata.continue;
+      if (!next) return { items, resourceVersion: page.metadata.resourceVersion ?? "" };
+    } catch (error) {
+      if (next === undefined || !isGone(error)) throw error;
+      // The snapshot was compacted between two pages; only one big page is sure to be consistent.
+      const whole = await client.list<KubeObject>(resource, { ...selection, signal });
+      return { items: whole.items, resourceVersion: whole.metadata.resourceVersion ?? "" };
+    }
+  }
+}

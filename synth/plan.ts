@@ -1,0 +1,173 @@
+import type { DeploymentSpec } from "../crds/deployment.ts";
+import type { PlatformSpec } from "../crds/platform.ts";
+import { resolveBatch } from "./batch.ts";
+import { hardware } from "./catalogue/hardware.ts";
+import { models } from "./catalogue/models.ts";
+import { type Recipe, recipes } from "./catalogue/recipes.ts";
+import type { RuntimeImage } from "./catalogue/runtimes.ts";
+import { resolveContext } from "./context.ts";
+import { type Findings, noFindings } from "./errors.ts";
+import { checkExtraArguments, checkExtraEnv } from "./extras.ts";
+import { type Features, resolveFeatures } from "./features.ts";
+import { resolveImage, selectRuntime } from "./image.ts";
+import { launchArguments, launchEnv } from "./launch.ts";
+import { memoryLayout } from "./memory.ts";
+import { cacheEnv, type ModelSource, resolveCache, resolveModelSource } from "./model-source.ts";
+import { resolvePlacement } from "./placement.ts";
+import { resolveResources } from "./resources.ts";
+import type { PlanResult, Provenance, ServingPlan } from "./serving-plan.ts";
+import { startupBudgetSeconds } from "./startup.ts";
+
+export interface PlanRequest {
+  readonly name: string;
+  readonly namespace: string;
+  readonly spec: DeploymentSpec;
+}
+
+const defaultPort = 30_000;
+const defaultClusterDomain = "cluster.local";
+
+/**
+ * Resolves a request into everything that a serving group runs with, or into every reason why it can't.
+ * Pure and deterministic. An undefined platform stands for a cluster that names nothing: the catalogue's labels, no store.
+ */
+export function planDeployment(request: PlanRequest, platform: PlatformSpec | undefined): PlanResult {
+  const findings = noFindings();
+  const image = selectRuntime(request.spec, findings);
+  const plan = image === undefined ? undefined : resolve(request, platform ?? {}, image, findings);
+  const [first, ...others] = findings.refusals;
+  if (first !== undefined) return { accepted: false, refusals: [first, ...others] };
+  if (plan === undefined) throw new Error(`no runtime and no refusal for ${request.spec.variant}`);
+  return { accepted: true, plan };
+}
+
+function resolve(
+  { name, namespace, spec }: PlanRequest,
+  platform: PlatformSpec,
+  image: RuntimeImage,
+  findings: Findings,
+): ServingPlan {
+  const profile = spec.profile ?? "Balanced";
+  const model = models[spec.variant];
+  const gpu = hardware[spec.hardware];
+  const recipe = recipes[spec.variant][spec.hardware];
+  const nodes = platform.hardware?.find(({ kind }) => kind === spec.hardware);
+
+  const features = resolveFeatures({ spec, profile, model, gpu, recipe, image }, findings);
+  const layout = memoryLayout(model, recipe, image, features);
+  const { contextLength, swaFullTokensRatio, memory } = resolveContext(
+    spec,
+    model,
+    gpu,
+    recipe,
+    layout,
+    findings,
+  );
+  const batch = resolveBatch(profile, recipe, features, memory.tokensPerDataParallelRank);
+  const source = resolveModelSource(spec, platform, model, findings);
+  const cache = resolveCache(platform, findings);
+  const resources = resolveResources(spec, nodes, gpu, recipe, source.plan, findings);
+  const startupSeconds = startupBudgetSeconds(source, cache, resources, features, image);
+  const server = spec.server ?? {};
+  const port = server.port ?? defaultPort;
+  const servedModelName = server.servedModelName ?? spec.variant;
+  const launch = {
+    model,
+    gpu,
+    recipe,
+    image,
+    features,
+    batch,
+    source,
+    contextLength,
+    ...(swaFullTokensRatio !== undefined && { swaFullTokensRatio }),
+    servedModelName,
+    port,
+    apiKey: server.apiKeySecret !== undefined,
+    ...(nodes?.networkInterface !== undefined && { networkInterface: nodes.networkInterface }),
+  };
+  const env = { ...cacheEnv(cache, image.runtime), ...launchEnv(launch) };
+  checkExtraArguments(spec, image, findings);
+  checkExtraEnv(server.extraEnv ?? [], env, findings);
+  judgeCombination(spec, recipe, features, source, resources.rdma === undefined, findings);
+
+  return {
+    name,
+    namespace,
+    variant: spec.variant,
+    hardware: spec.hardware,
+    profile,
+    runtime: image.runtime,
+    image: resolveImage(spec, platform, image, model, findings),
+    nodes: recipe.nodes,
+    gpusPerNode: recipe.gpusPerNode,
+    tensorParallel: recipe.tensorParallel,
+    dataParallel: features.dataParallel,
+    expertParallel: features.expertParallel,
+    contextLength,
+    command: [...launchArguments(launch), ...(server.extraArgs ?? [])],
+    env: sorted({
+      ...env,
+      ...Object.fromEntries((server.extraEnv ?? []).map((item) => [item.name, item.value])),
+    }),
+    secretEnv: [
+      ...source.secretEnv,
+      ...(server.apiKeySecret === undefined
+        ? []
+        : [{ name: "SGLANG_API_KEY", secret: server.apiKeySecret.name, key: server.apiKeySecret.key }]),
+    ],
+    port,
+    servedModelName,
+    memory,
+    model: source.plan,
+    cache,
+    resources,
+    placement: resolvePlacement(spec, nodes, gpu, findings),
+    startupSeconds,
+    podLabels: sorted(spec.podTemplate?.labels ?? {}),
+    podAnnotations: sorted(spec.podTemplate?.annotations ?? {}),
+    clusterDomain: platform.clusterDomain ?? defaultClusterDomain,
+    provenance: provenance(recipe, image, findings),
+    warnings: [...new Set(findings.warnings)],
+  };
+}
+
+/** What only shows when several settled parts are looked at together. */
+function judgeCombination(
+  spec: DeploymentSpec,
+  recipe: Recipe,
+  features: Features,
+  source: ModelSource,
+  withoutRdma: boolean,
+  findings: Findings,
+): void {
+  if (features.deepEP && recipe.nodes > 1 && withoutRdma) {
+    findings.warnings.push(
+      `DeepEP between nodes needs RDMA, and MiMoPlatform names no RDMA resource for ${spec.hardware}: set it, or spec.features.deepEP: Disabled`,
+    );
+  }
+  if (source.plan.source === "Ephemeral" && recipe.nodes > 1) {
+    findings.warnings.push(
+      "ranks give up when one node has its weights 8 minutes after another (a bound of SGLang's): downloads on several nodes may drift apart that far; a shared or local store does not",
+    );
+  }
+}
+
+/** The recipe's provenance, lowered to Derived by what this plan changes. */
+function provenance(recipe: Recipe, image: RuntimeImage, findings: Findings): Provenance {
+  const era = image.runtime === "day0" ? "day0" : "release";
+  const differences = recipe.differences
+    .filter((difference) => difference.era === era || difference.era === "both")
+    .map(({ setting, published, ours }) => `${setting}: ${ours} (published: ${published})`);
+  const { level, source, note } = recipe.provenance;
+  const pinned =
+    era === "release" && level === "Verified" ? ["verified by its publisher on another SGLang version"] : [];
+  return {
+    level: findings.derivations.length > 0 ? "Derived" : pinned.length > 0 ? "Published" : level,
+    source,
+    note: [note, ...pinned, ...differences, ...findings.derivations].filter((text) => text !== "").join("; "),
+  };
+}
+
+const sorted = (map: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
