@@ -1,4 +1,4 @@
-# Each target does its own set-up. Needs: Node 20 or newer with npm, Go 1.25 or newer (for a control plane to test against), Python 3 with pip (for SGLang's parser).
+# Each target does its own set-up. Needs: Node 20 or newer with npm, Go 1.26 or newer (for a control plane to test against), Python 3 with pip (for SGLang's parser).
 .PHONY: test demo install clean
 
 test: install

@@ -8,7 +8,7 @@ import { createReconciler } from "./deployment/reconcile.ts";
 import { parseOptions } from "./options.ts";
 import { createClient } from "./runtime/client.ts";
 import { systemClock as clock } from "./runtime/clock.ts";
-import { createConnection } from "./runtime/connection.ts";
+import { type Connection, createConnection } from "./runtime/connection.ts";
 import { createOwnWrites } from "./runtime/consistency.ts";
 import { runController } from "./runtime/controller.ts";
 import { loadKubeConfig } from "./runtime/credentials.ts";
@@ -37,7 +37,7 @@ const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const)
   process.once(signal, () => stop.abort(new Error(signal)));
 
-const connection = createConnection(loadKubeConfig, clock);
+const connection = connect();
 const metrics = createMetrics(clock, connection.server.host);
 const limiter = createRateLimiter(clock, requestRate);
 const clientOptions = {
@@ -100,6 +100,15 @@ await connection.close();
 log.info(end, "stopped");
 // A new process starts with empty caches: nothing of a lost term can leak into the next.
 process.exit(end.kind === "released" ? 0 : 1);
+
+function connect(): Connection {
+  try {
+    return createConnection(loadKubeConfig, clock);
+  } catch (error) {
+    log.fatal(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  }
+}
 
 async function lead(gate: WriteGate): Promise<void> {
   const client = createClient(connection, { ...clientOptions, limiter, gate });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
 import { type Clock, sleep } from "./clock.ts";
@@ -23,6 +24,7 @@ export interface CredentialSource {
   refuse(stale: Credentials): void;
 }
 
+const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /** Kept this long between reads of CA, certificate and token files. */
 const FRESH_MILLISECONDS = 10_000;
 /** A credential helper that asks a question on a terminal nobody watches would otherwise hang for ever. */
@@ -30,6 +32,7 @@ const HELPER_LIMIT_MILLISECONDS = 60_000;
 
 /** KUBECONFIG (a path list), else ~/.kube/config, else the pod's service account; `context` picks one by name. */
 export function loadKubeConfig(context?: string): KubeConfig {
+  assertKubeConfigExists();
   const config = new KubeConfig();
   config.loadFromDefault();
   if (context !== undefined) {
@@ -42,6 +45,19 @@ export function loadKubeConfig(context?: string): KubeConfig {
     config.setCurrentContext(context);
   }
   return config;
+}
+
+/** Without a kubeconfig client-node goes on with a server of its own choice, or ends in a bare ENOENT. */
+function assertKubeConfigExists(): void {
+  const named = (process.env.KUBECONFIG ?? "").split(delimiter).filter((path) => path !== "");
+  const missing = named.find((path) => !existsSync(path));
+  if (missing !== undefined)
+    throw new Error(`KUBECONFIG names ${missing}, which does not exist: correct it, or unset KUBECONFIG`);
+  const places = [join(homedir(), ".kube", "config"), serviceAccountToken];
+  if (named.length === 0 && !places.some((path) => existsSync(path)))
+    throw new Error(
+      `no cluster to talk to: set KUBECONFIG, or run in a pod with a service account (looked for ${places.join(" and ")})`,
+    );
 }
 
 /**
