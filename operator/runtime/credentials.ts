@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
 import type { RequestOptions } from "node:https";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { type Clock, sleep } from "./clock.ts";
 
