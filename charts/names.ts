@@ -23,6 +23,20 @@ export const annotations = {
   formation: "mimo.dev/formation",
   /** Port at which the ranks of the pod's formation meet. */
   distPort: "mimo.dev/dist-port",
+  /** On a StatefulSet: its losses within the recovery window, as JSON. */
+  recovery: "mimo.dev/recovery",
+  /** On a StatefulSet that is on its way out: why. */
+  stopping: "mimo.dev/stopping",
+  /** On a ControllerRevision that did not become Ready: why. */
+  failed: "mimo.dev/failed",
+  /** On a MiMoDeployment, by a person: a new value lets a group that was given up try again. */
+  retry: "mimo.dev/retry",
+  /** On a MiMoDeployment, by a person: "true" frees the GPUs, as spec.suspend does. */
+  suspended: "mimo.dev/suspended",
+  /** On a MiMoDeployment, by a person: "<revision>:<revision>", run the second where the request resolves to the first. */
+  rollback: "mimo.dev/rollback",
+  /** On a MiMoDeployment, by a person: the revision of UpdateAvailable to adopt. */
+  adopt: "mimo.dev/adopt",
   /** Hash of the object as it was rendered. */
   applied: "mimo.dev/applied",
   /** Hash of the request that a ControllerRevision was resolved from. */

@@ -206,6 +206,42 @@ const podTemplate = z.object({
     .describe("Further annotations of the pods."),
 });
 
+const rollout = withRules(
+  z.object({
+    maxUnavailable: int32(0, 1000)
+      .optional()
+      .describe("Serving groups that may be missing during an update. Default: 1."),
+    maxSurge: int32(0, 1000)
+      .optional()
+      .describe("Serving groups beyond replicas during an update; each needs free GPUs. Default: 0."),
+    partition: int32(0, 1000).optional().describe("Serving groups that stay on the old revision. Default: 0."),
+    paused: z.boolean().optional().describe("No group is updated while true."),
+    onFailure: z
+      .enum(["Pause", "Rollback"])
+      .optional()
+      .describe("What happens when a revision does not become Ready in its budget. Default: Pause."),
+  }),
+  [
+    {
+      rule: "!(has(self.maxUnavailable) && self.maxUnavailable == 0 && (!has(self.maxSurge) || self.maxSurge == 0))",
+      message:
+        "rollout.maxUnavailable 0 needs rollout.maxSurge 1 or more: otherwise no group could ever be updated",
+      check: (value) => value.maxUnavailable !== 0 || (value.maxSurge ?? 0) > 0,
+      fieldPath: ".maxUnavailable",
+    },
+  ],
+);
+
+const recovery = z.object({
+  maxRestarts: int32(0, 100)
+    .optional()
+    .describe("Rebuilds of a group within the window before it is given up. Default: 5."),
+  windowSeconds: int32(60, 86_400).optional().describe("Length of the window. Default: 3600."),
+  nodeLossTimeoutSeconds: int32(10, 3600)
+    .optional()
+    .describe("How long a node must be unreachable before its pods are removed by force. Default: 120."),
+});
+
 export const deploymentSpec = z.object({
   variant: z.enum(variants).describe("The checkpoint to serve."),
   hardware: z.enum(hardwareKinds).describe("The kind of GPU node to serve it on."),
@@ -226,5 +262,8 @@ export const deploymentSpec = z.object({
   resources: resources.optional().describe("CPU and memory of each pod."),
   scheduling: scheduling.optional().describe("Where pods may run, besides what the hardware kind says."),
   podTemplate: podTemplate.optional().describe("Further metadata of the pods."),
+  rollout: rollout.optional().describe("How a new revision replaces the old one."),
+  recovery: recovery.optional().describe("How a group that lost a rank is rebuilt."),
+  suspend: z.boolean().optional().describe("True frees all GPUs and keeps the object."),
 });
 export type DeploymentSpec = z.output<typeof deploymentSpec>;

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { int32, listByKey, words } from "./schema.ts";
+import { int32, listByKey, setOf, words } from "./schema.ts";
 
 const condition = z.object({
-  type: words(64).describe("Ready, Available, Reconciling, Stalled, Accepted, MemoryFit or PlacementReady."),
+  type: words(64).describe("Ready, Available, Reconciling, Stalled, Accepted, MemoryFit, PlacementReady or UpdateAvailable."),
   status: z.enum(["True", "False", "Unknown"]),
   reason: words(128),
   message: words(4096),
@@ -35,17 +35,52 @@ const plan = z.object({
   warnings: z.array(words(1024)).max(32),
 });
 
-export const groupStates = ["Pending", "Forming", "Starting", "Ready", "Stopping"] as const;
+export const groupStates = [
+  "Pending",
+  "Forming",
+  "Pulling",
+  "Starting",
+  "Loading",
+  "CapturingGraphs",
+  "Ready",
+  "BackingOff",
+  "GivenUp",
+  "Stopping",
+] as const;
+
+export const groupFailure = z.object({
+  time: words(64).meta({ format: "date-time" }),
+  pod: words(253),
+  node: words(253).describe("Empty when the pod had none."),
+  container: words(64).optional(),
+  exitCode: int32(-2_000_000_000, 2_000_000_000).optional(),
+  reason: words(256),
+  message: words(2048).describe("What the pod said last, or that it vanished without a word."),
+});
+export type GroupFailure = z.output<typeof groupFailure>;
+
 const group = z.object({
   id: int32(0, 2_000_000_000),
   revision: words(64),
   state: z
     .enum(groupStates)
-    .describe("Pending: ranks missing. Forming: ranks wait for each other. Starting: loading."),
+    .describe(
+      "Pending: ranks missing or without a node. Forming: ranks wait for each other. BackingOff: rebuilt later. GivenUp: not rebuilt any more.",
+    ),
   readyRanks: int32(0, 1000),
   ranks: int32(0, 1000),
   nodes: z.array(words(253)).max(64).describe("Node of each rank, in order; empty where not scheduled."),
   message: words(1024).optional().describe("Why it isn't Ready yet, where a pod says so."),
+  percentLoaded: int32(0, 100).optional().describe("Of the checkpoint, the rank that is furthest behind."),
+  formation: int32(0, 2_000_000_000).optional().describe("How often its ranks have met."),
+  containerRestarts: z
+    .array(int32(0, 2_000_000_000))
+    .max(64)
+    .optional()
+    .describe("Container restarts of each rank when the formation became Ready; more of them mean a loss."),
+  restarts: int32(0, 1000).optional().describe("Rebuilds within the recovery window."),
+  avoidedNodes: setOf(words(253), 64).optional().describe("Nodes blamed twice in the window."),
+  lastFailure: groupFailure.optional(),
 });
 export type GroupStatus = z.output<typeof group>;
 
@@ -59,6 +94,7 @@ export const deploymentStatus = z.object({
     .optional()
     .describe("Id of the next group to be made; ids are never used again."),
   endpoint: words(512).optional().describe("URL of the OpenAI API inside the cluster."),
+  lastGoodRevision: words(64).optional().describe("Newest revision that all groups were Ready on."),
   plan: plan.optional().describe("What the request was resolved to."),
   groups: listByKey(group, "id", 1000).optional().describe("Every serving group."),
   conditions: listByKey(condition, "type", 16).optional(),

@@ -14,12 +14,15 @@ export interface Revision {
   readonly specHash: string;
   readonly plan: ServingPlan;
   readonly template: PodTemplate;
+  /** Why it was left for an earlier one; undefined while it wasn't. */
+  readonly failed: string | undefined;
   /** The ControllerRevision; undefined while it is only to be written. */
   readonly object: Child | undefined;
 }
 
-/** Scaling is no new intent: an HPA must not adopt a changed catalogue. */
-export function specHash({ replicas: _, ...intent }: DeploymentSpec): string {
+/** What the pods depend on. Scaling and policy are no new intent: an HPA must not adopt a changed catalogue. */
+export function specHash(spec: DeploymentSpec): string {
+  const { replicas: _replicas, rollout: _rollout, recovery: _recovery, suspend: _suspend, ...intent } = spec;
   return fingerprint(intent);
 }
 

@@ -1,5 +1,7 @@
 import type { groupStates } from "../../crds/status.ts";
+import type { Formation } from "./formation.ts";
 import type { Child, Pod } from "./objects.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** A serving group as observed: one StatefulSet and the pods it controls. */
 export interface Group {
@@ -9,6 +11,13 @@ export interface Group {
   readonly statefulSet: Child;
   /** Pods by rank; terminating ones too. A hole is a rank without a pod. */
   readonly pods: readonly (Pod | undefined)[];
+  /** On record on the StatefulSet; undefined before the ranks first met. */
+  readonly formation: Formation | undefined;
+  readonly recovery: Recovery;
+  /** Container restarts of each rank when the formation became Ready; undefined before. */
+  readonly baseline: readonly number[] | undefined;
+  /** Why the group is on its way out; undefined while it is to stay. */
+  readonly stopping: string | undefined;
 }
 
 export type GroupState = (typeof groupStates)[number];
@@ -34,15 +43,28 @@ export function isServing(group: Group, revisionLabel: string): boolean {
   );
 }
 
+export const presentPods = (group: Group): Pod[] => group.pods.filter((pod) => pod !== undefined);
+
+/** Container restarts of each rank, in order. */
+export const containerRestarts = (group: Group): number[] =>
+  group.pods.map((pod) => pod?.status?.containerStatuses?.reduce((sum, each) => sum + (each.restartCount ?? 0), 0) ?? 0);
+
 export function groupState(group: Group): GroupState {
-  const pods = group.pods.filter((pod) => pod !== undefined);
-  if (group.statefulSet.metadata.deletionTimestamp !== undefined) return "Stopping";
+  const pods = presentPods(group);
+  if (group.stopping !== undefined || group.statefulSet.metadata.deletionTimestamp !== undefined) return "Stopping";
   if (pods.some(isTerminating)) return "Stopping";
   if (pods.length < group.ranks) return "Pending";
-  if (pods.some(isGated)) return "Forming";
+  if (pods.some(isGated)) {
+    if (group.recovery.gaveUp !== undefined) return "GivenUp";
+    return group.recovery.failures.length > 1 ? "BackingOff" : "Forming";
+  }
   if (readyRanks(group) === group.ranks) return "Ready";
-  return pods.every((pod) => pod.spec.nodeName !== undefined) ? "Starting" : "Pending";
+  if (pods.some((pod) => pod.spec.nodeName === undefined)) return "Pending";
+  return pods.every(hasRun) ? "Starting" : "Pulling";
 }
+
+const hasRun = (pod: Pod): boolean =>
+  pod.status?.containerStatuses?.some(({ state, restartCount }) => state?.running !== undefined || (restartCount ?? 0) > 0) ?? false;
 
 /** What keeps a group from being Ready, in the words of the first pod that says something; undefined when none does. */
 export function groupMessage(group: Group): string | undefined {

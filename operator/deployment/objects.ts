@@ -29,16 +29,40 @@ const metadata = z.object({
 });
 
 const waiting = z.object({ reason: z.string().exactOptional(), message: z.string().exactOptional() });
+const running = z.object({ startedAt: z.string().exactOptional() });
 const terminated = z.object({
   exitCode: z.int().exactOptional(),
   reason: z.string().exactOptional(),
   message: z.string().exactOptional(),
+  startedAt: z.string().nullish(),
+  finishedAt: z.string().nullish(),
+});
+const containerStatus = z.object({
+  name: z.string(),
+  restartCount: z.int().exactOptional(),
+  state: z
+    .object({
+      waiting: waiting.exactOptional(),
+      running: running.exactOptional(),
+      terminated: terminated.exactOptional(),
+    })
+    .exactOptional(),
+  lastState: z.object({ terminated: terminated.exactOptional() }).exactOptional(),
+});
+export type ContainerStatus = z.output<typeof containerStatus>;
+
+const observedCondition = z.object({
+  type: z.string(),
+  status: z.string(),
+  reason: z.string().exactOptional(),
+  message: z.string().exactOptional(),
+  lastTransitionTime: z.string().nullish(),
 });
 
 export const podView = z.object({
   apiVersion: z.string(),
   kind: z.string(),
-  metadata,
+  metadata: metadata.extend({ deletionGracePeriodSeconds: z.int().exactOptional() }),
   spec: z.object({
     nodeName: z.string().exactOptional(),
     schedulingGates: z.array(z.object({ name: z.string() })).exactOptional(),
@@ -48,31 +72,21 @@ export const podView = z.object({
       phase: z.string().exactOptional(),
       reason: z.string().exactOptional(),
       message: z.string().exactOptional(),
-      conditions: z
-        .array(
-          z.object({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().exactOptional(),
-            message: z.string().exactOptional(),
-          }),
-        )
-        .exactOptional(),
-      containerStatuses: z
-        .array(
-          z.object({
-            name: z.string(),
-            restartCount: z.int().exactOptional(),
-            state: z
-              .object({ waiting: waiting.exactOptional(), terminated: terminated.exactOptional() })
-              .exactOptional(),
-          }),
-        )
-        .exactOptional(),
+      conditions: z.array(observedCondition).exactOptional(),
+      containerStatuses: z.array(containerStatus).exactOptional(),
     })
     .exactOptional(),
 });
 export type Pod = z.output<typeof podView>;
+
+/** Whether a node answers. */
+export const nodeView = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: metadata.pick({ name: true, uid: true, resourceVersion: true }),
+  status: z.object({ conditions: z.array(observedCondition).exactOptional() }).exactOptional(),
+});
+export type Node = z.output<typeof nodeView>;
 
 /** The specification stays unparsed here: only an object that is acted on is worth it. */
 export const deploymentView = z.object({

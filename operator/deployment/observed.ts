@@ -1,10 +1,11 @@
 import type { OwnerReference } from "../../charts/kubernetes.ts";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
 import type { PlatformSpec } from "../../crds/platform.ts";
+import type { DeploymentStatus } from "../../crds/status.ts";
 import type { Refusal } from "../../synth/serving-plan.ts";
 import type { Revision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
-import type { Child } from "./objects.ts";
+import type { Child, Node, Pod } from "./objects.ts";
 
 /** What a stored object says, or why it can't be read: a field of another version, or a hand in etcd. */
 export type Reading<T> =
@@ -16,12 +17,20 @@ export interface Observed {
   readonly name: string;
   readonly namespace: string;
   readonly owner: OwnerReference;
+  /** Of the deployment: the wishes of people that Git doesn't own. */
+  readonly annotations: Readonly<Record<string, string>>;
   readonly spec: Reading<DeploymentSpec>;
-  /** From status; undefined before the first report. */
-  readonly nextGroupId: number | undefined;
+  /** As last written; undefined before the first report. */
+  readonly status: DeploymentStatus | undefined;
   readonly platform: Reading<PlatformSpec | undefined>;
   readonly revisions: readonly Revision[];
   readonly groups: readonly Group[];
   /** Services, disruption budgets and network policies that carry the deployment's label, whoever controls them. */
   readonly children: readonly Child[];
+  /** Nodes that the pods are on, by name; one that is gone is missing. */
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** Last sight of pods that are gone, by UID. */
+  readonly tombstones: ReadonlyMap<string, Pod>;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }

@@ -1,16 +1,68 @@
-import type { Group } from "./groups.ts";
-
 /**
- * Groups whose turn it is to get the current revision. One that doesn't serve loses nothing and goes at once; of those that
- * serve, one at a time and only while all others serve.
+ * The planner of rollouts and scaling: whole numbers in, group ids out, nothing remembered. Called again after every
+ * change, it leads from any state to `replicas` groups on the target revision (save the partition).
+ *
+ * - A group that doesn't serve loses nothing by an update, so it goes at once: a stuck old revision never blocks its own
+ *   replacement (kubernetes/kubernetes#67250).
+ * - Of those that serve, so many at a time that replicas − maxUnavailable go on serving.
+ * - With maxSurge, groups beyond replicas are made on the target; when they serve, old ones go for them. The new ones stay:
+ *   a terabyte is loaded once.
  */
-export function groupsToUpdate(
-  groups: readonly Group[],
-  current: string,
-  serves: (group: Group) => boolean,
-): Group[] {
-  const outdated = groups.filter((group) => group.revision !== current);
-  const idle = outdated.filter((group) => !serves(group));
-  const next = outdated.filter(serves).sort((a, b) => a.id - b.id)[0];
-  return groups.every(serves) && next !== undefined ? [next] : idle;
+
+export interface RolloutPolicy {
+  readonly maxUnavailable: number;
+  readonly maxSurge: number;
+  /** So many groups, those with the lowest ids, stay on an old revision. */
+  readonly partition: number;
+  /** No update begins; scaling goes on. */
+  readonly held: boolean;
+}
+export const defaultRollout = { maxUnavailable: 1, maxSurge: 0, partition: 0, paused: false } as const;
+
+export interface GroupView {
+  readonly id: number;
+  readonly revision: string;
+  readonly serves: boolean;
+}
+
+export interface RolloutPlan {
+  /** How many groups to make. */
+  readonly create: number;
+  readonly update: readonly number[];
+  readonly remove: readonly number[];
+}
+
+export function planRollout(
+  groups: readonly GroupView[],
+  replicas: number,
+  target: string,
+  { maxUnavailable, maxSurge, partition, held }: RolloutPolicy,
+): RolloutPlan {
+  const byId = [...groups].sort((a, b) => a.id - b.id);
+  const outdated = byId.slice(Math.min(partition, replicas)).filter(({ revision }) => revision !== target);
+  const due = held ? [] : outdated;
+  const surge = Math.min(maxSurge, outdated.length);
+  const floor = Math.max(0, replicas - maxUnavailable);
+
+  const superfluous = leastWorthFirst(groups, target).slice(0, Math.max(0, groups.length - replicas - surge));
+  const kept = groups.filter((group) => !superfluous.includes(group));
+  const serving = kept.filter(({ serves }) => serves).length;
+  const servingDue = due.filter((group) => group.serves && kept.includes(group));
+  // What surges stands for what goes: no more go than there are beyond replicas.
+  const replaced = servingDue.slice(0, Math.max(0, Math.min(kept.length - replicas, serving - floor)));
+
+  const idle = due.filter((group) => !group.serves && kept.includes(group));
+  const spare = maxUnavailable === 0 ? 0 : Math.max(0, serving - replaced.length - floor);
+  const update = [...idle, ...servingDue.slice(replaced.length, replaced.length + spare)];
+  return {
+    create: Math.max(0, replicas + (held ? 0 : surge) - groups.length),
+    update: update.map(({ id }) => id).sort((a, b) => a - b),
+    remove: [...superfluous, ...replaced].map(({ id }) => id),
+  };
+}
+
+/** Those that don't serve, then those of an old revision, then the youngest. */
+function leastWorthFirst(groups: readonly GroupView[], target: string): GroupView[] {
+  const worth = ({ serves, revision }: GroupView): number => (serves ? 2 : 0) + (revision === target ? 1 : 0);
+  return [...groups].sort((a, b) => worth(a) - worth(b) || b.id - a.id);
 }

@@ -1,0 +1,105 @@
+import { annotations } from "../../charts/names.ts";
+import { controllerRevision } from "../../charts/render.ts";
+import { resources } from "../../charts/resources.ts";
+import { freeze } from "../../charts/revision.ts";
+import { planDeployment } from "../../synth/plan.ts";
+import type { Refusal, ServingPlan } from "../../synth/serving-plan.ts";
+import { planChanges } from "./changes.ts";
+import { overlay } from "./difference.ts";
+import { type Revision, specHash } from "./frozen.ts";
+import type { Observed } from "./observed.ts";
+import type { Step } from "./steps.ts";
+
+/** What groups are to run, and how that came about. */
+export interface Target {
+  /** The revision that the request resolves to; undefined while none was ever accepted. */
+  readonly requested: Revision | undefined;
+  /** The revision that groups should run: the requested one, or an earlier one that somebody or a failure went back to. */
+  readonly revision: Revision | undefined;
+  /** Why it isn't the requested one. */
+  readonly rolledBack?: string;
+  readonly refusals: readonly Refusal[];
+  /** What today's catalogue and platform would make of the request, where that is something else. */
+  readonly update?: { readonly hash: string; readonly changes: readonly string[] };
+  /** Set when the requested revision isn't stored yet, or not as the newest. */
+  readonly write?: Step;
+}
+
+/** A stored revision stands for as long as the intent does; only a new intent, or a wish, is planned with today's knowledge. */
+export function findTarget(observed: Observed): Target {
+  const { name, namespace, spec, platform, revisions } = observed;
+  const newest = [...revisions].sort((a, b) => b.number - a.number)[0];
+  const standing = (refusals: readonly Refusal[]): Target => ({ requested: newest, revision: newest, refusals });
+  if (!spec.ok) return standing(spec.refusals);
+
+  const intent = specHash(spec.value);
+  const frozen = newest?.specHash === intent ? newest : undefined;
+  if (!platform.ok) return frozen === undefined ? standing(platform.refusals) : goBack(observed, frozen);
+  const result = planDeployment({ name, namespace, spec: spec.value }, platform.value);
+  // What runs was accepted once: a catalogue or platform that would refuse it today changes nothing.
+  if (!result.accepted) return frozen === undefined ? standing(result.refusals) : goBack(observed, frozen);
+
+  const { hash } = freeze(result.plan);
+  if (frozen !== undefined && (frozen.hash === hash || observed.annotations[annotations.adopt] !== hash)) {
+    const changes = frozen.hash === hash ? [] : planChanges(frozen.plan, result.plan);
+    const target = goBack(observed, frozen);
+    return frozen.hash === hash ? target : { ...target, update: { hash, changes } };
+  }
+  return store(observed, result.plan, intent, newest);
+}
+
+/** Makes a plan the newest revision: an earlier one of the same content, or a new one. */
+function store(observed: Observed, plan: ServingPlan, intent: string, newest: Revision | undefined): Target {
+  const { revision: hash, template } = freeze(plan);
+  const number = (newest?.number ?? 0) + 1;
+  const resource = resources.controllerRevisions;
+  const known = observed.revisions.find((revision) => revision.hash === hash);
+  if (known?.object !== undefined) {
+    const { apiVersion, kind } = known.object;
+    const marks = {
+      apiVersion,
+      kind,
+      // Asked for again, it gets another chance.
+      metadata: { annotations: { [annotations.specHash]: intent, [annotations.failed]: "" } },
+      revision: number,
+    };
+    const object = overlay(known.object, marks);
+    const write: Step = { do: "update", resource, object, reason: "the request resolves to this earlier revision" };
+    const revision = { ...known, number, specHash: intent, failed: undefined };
+    return { requested: revision, revision, refusals: [], write };
+  }
+  const { owner } = observed;
+  const object = controllerRevision({ plan, template, revision: hash, number, specHash: intent, owner });
+  const write: Step = { do: "create", resource, object, reason: "freezes the plan of a new request" };
+  const revision = { hash, number, specHash: intent, plan, template, failed: undefined, object: undefined };
+  return { requested: revision, revision, refusals: [], write };
+}
+
+/** The requested revision, unless a person or its failure went back to an earlier one. */
+function goBack(observed: Observed, requested: Revision): Target {
+  const earlier = (hash: string | undefined): Revision | undefined =>
+    observed.revisions.find((revision) => revision.hash === hash && hash !== requested.hash);
+
+  const [from, to] = observed.annotations[annotations.rollback]?.split(":") ?? [];
+  const wished = from === requested.hash ? earlier(to) : undefined;
+  if (wished !== undefined)
+    return { requested, revision: wished, refusals: [], rolledBack: `rolled back by the annotation ${annotations.rollback}` };
+
+  const good = requested.failed === undefined ? undefined : earlier(observed.status?.lastGoodRevision);
+  if (good !== undefined) return { requested, revision: good, refusals: [], rolledBack: requested.failed ?? "" };
+  return { requested, revision: requested, refusals: [] };
+}
+
+/** Revisions kept beyond those in use, for going back. */
+const historyLimit = 10;
+
+/** Revisions that nothing needs any more, newest first. */
+export function oldRevisions({ revisions, groups, status }: Observed, needed: readonly (Revision | undefined)[]): Revision[] {
+  const used = new Set([
+    ...needed.map((revision) => revision?.hash),
+    ...groups.map(({ revision }) => revision),
+    status?.lastGoodRevision,
+  ]);
+  const spare = revisions.filter(({ hash }) => !used.has(hash)).sort((a, b) => b.number - a.number);
+  return spare.slice(historyLimit);
+}
