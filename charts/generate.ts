@@ -1,13 +1,17 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { customResourceDefinitions } from "./crds.ts";
+import { apiPage } from "./docs/api.ts";
+import { recipesPage } from "./docs/recipes.ts";
 import { toYaml } from "./yaml.ts";
 
 const heading = "# Written by `npm run generate`: edit its source, not this file.\n";
 
-/** Files that are kept in the repository and made from the code: path below charts/generated → content. */
+/** Files that are kept in the repository and made from the code: path from charts/generated → content. */
 export const generatedFiles: Readonly<Record<string, () => string>> = {
   "crds.yaml": () => `${heading}${toYaml(customResourceDefinitions())}`,
+  "../../docs/api.md": apiPage,
+  "../../docs/recipes.md": recipesPage,
 };
 
 async function writeGeneratedFiles(folder: string): Promise<void> {

@@ -105,7 +105,7 @@ function connect(): Connection {
   try {
     return createConnection(loadKubeConfig, clock);
   } catch (error) {
-    log.fatal(error instanceof Error ? error.message : String(error));
+    process.stderr.write(`mimo-operator: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   }
 }

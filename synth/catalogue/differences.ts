@@ -47,6 +47,21 @@ export const commonDifferences: readonly Difference[] = [
     era: "both",
   },
   {
+    setting: "--download-dir",
+    published: "absent",
+    ours: "a volume of the checkpoint's size, where the pod downloads it",
+    reason:
+      "the default folder lies in the container's own file system, beside kernels that images keep there",
+    era: "both",
+  },
+  {
+    setting: "FLASHINFER_WORKSPACE_BASE, SGLANG_DG_CACHE_DIR, TORCHINDUCTOR_CACHE_DIR, TRITON_CACHE_DIR",
+    published: "absent",
+    ours: "folders of the cache volume, by runtime",
+    reason: "kernels compiled by one start are there for the next, where MiMoPlatform names a cacheVolume",
+    era: "both",
+  },
+  {
     setting: "--enable-metrics",
     published: "absent",
     ours: "present",
