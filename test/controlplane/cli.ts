@@ -1,11 +1,13 @@
-/** `node test/controlplane/cli.ts up --dir DIR`: a control plane with fake GPU nodes, until Ctrl-C. */
+/** A control plane with fake GPU nodes until Ctrl-C (`up`), or just its binaries (`build`). */
 import { once } from "node:events";
 import { parseArgs } from "node:util";
+import { BINARY_NAMES, ensureBinaries } from "./binaries.ts";
 import { bootControlPlane } from "./boot.ts";
 import { STAGES, startKwok } from "./kwok.ts";
 import { createGpuNodes, type GpuKind, gpuNode, type NodeObject } from "./nodes.ts";
 
-const USAGE = `usage: node test/controlplane/cli.ts up --dir DIR [options]
+const USAGE = `usage: node test/controlplane/cli.ts build | up --dir DIR [options]
+  build            finds or builds the binaries; what "up" and the tests need
   --dir DIR        where data, logs, kubeconfig and audit.log go
   --nodes LIST     fake GPU nodes, such as H200=2,GB300=4 (default: H20, H100, H200, B200 and GB300, 2 of each)
   --stages STAGES  fast (default), loading, or the path of a YAML file
@@ -32,7 +34,7 @@ function stagesPath(stages: string): string {
   return stages === "fast" || stages === "loading" ? STAGES[stages] : stages;
 }
 
-async function up(): Promise<void> {
+async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -42,6 +44,10 @@ async function up(): Promise<void> {
       "no-audit": { type: "boolean", default: false },
     },
   });
+  if (positionals.join(" ") === "build") {
+    await ensureBinaries(BINARY_NAMES, (line) => console.error(line));
+    return;
+  }
   if (positionals.join(" ") !== "up" || values.dir === undefined) throw new Error(USAGE);
   const nodes = parseNodes(values.nodes);
   const asked = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
@@ -64,7 +70,7 @@ async function up(): Promise<void> {
 }
 
 try {
-  await up();
+  await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -1,0 +1,4 @@
+import { customResourceDefinitions } from "../../charts/crds.ts";
+import { toYaml } from "../../charts/yaml.ts";
+
+export const crds = (): string => toYaml(customResourceDefinitions());

@@ -1,0 +1,92 @@
+/** What the demonstration puts into a cluster, and how it takes it out again. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { installObjects } from "../../charts/install.ts";
+import { operatorName } from "../../charts/rbac.ts";
+import { toYaml } from "../../charts/yaml.ts";
+import type { Cluster } from "./cluster.ts";
+
+export const namespace = "mimo-demo";
+const operatorNamespace = "mimo-system";
+const root = join(import.meta.dirname, "../..");
+const example = (name: string): string => join(root, "examples", `${name}.yaml`);
+const deployments = ["v2-flash-h200", "v2.5-b200", "v2.5-pro-gb300"].map(example);
+export const exampleCount = deployments.length;
+
+/** All of the installation but the operator's Deployment: the operator runs as a process of this machine. */
+const installation = toYaml(
+  installObjects({ namespace: operatorNamespace, image: "none" }).filter(
+    ({ kind }) => kind !== "Deployment" && kind !== "PodDisruptionBudget",
+  ),
+);
+
+/** @throws Error when the cluster has an operator already, since taking ours out would take its parts along. */
+export async function refuseInstalled({ kubectl }: Cluster): Promise<void> {
+  const found = await kubectl([
+    "get",
+    "customresourcedefinitions",
+    "--ignore-not-found",
+    "-o",
+    "name",
+    "mimodeployments.mimo.dev",
+  ]);
+  if (found.trim() === "") return;
+  throw new Error(
+    "this cluster has mimo-operator's CRDs already, and the demonstration would remove them at its end. " +
+      "Try the examples there by hand: kubectl apply -f examples/v2-flash-h200.yaml",
+  );
+}
+
+export async function install({ kubectl }: Cluster): Promise<void> {
+  await kubectl(["apply", "--server-side", "-f", "-"], installation);
+  await kubectl([
+    "wait",
+    "--for=condition=Established",
+    "--timeout=60s",
+    "crd/mimodeployments.mimo.dev",
+    "crd/mimoplatforms.mimo.dev",
+  ]);
+}
+
+export async function applyPlatform({ kubectl }: Cluster): Promise<void> {
+  await kubectl(["apply", "--server-side", "-f", example("platform")]);
+}
+
+export async function applyExamples({ kubectl }: Cluster): Promise<void> {
+  await kubectl(["create", "namespace", namespace]);
+  await kubectl(["apply", "--server-side", "-n", namespace, ...deployments.flatMap((file) => ["-f", file])]);
+}
+
+const clusterConfig = z.object({ clusters: z.tuple([z.object({ cluster: z.looseObject({}) })]) });
+
+/** Starts the operator with a token of its own ServiceAccount: it has the rights of its roles and no others. */
+export async function startOperator({ kubectl, components, directory }: Cluster): Promise<void> {
+  const config = await kubectl(["config", "view", "--minify", "--raw", "--flatten", "-o", "json"]);
+  const [{ cluster }] = clusterConfig.parse(JSON.parse(config)).clusters;
+  const token = await kubectl(["create", "token", operatorName, "-n", operatorNamespace, "--duration=24h"]);
+  const kubeconfig = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "demo", cluster }],
+    users: [{ name: operatorName, user: { token: token.trim() } }],
+    contexts: [{ name: "demo", context: { cluster: "demo", user: operatorName } }],
+    "current-context": "demo",
+  };
+  const path = join(directory, "operator.kubeconfig");
+  await writeFile(path, JSON.stringify(kubeconfig), { mode: 0o600 });
+  const args = [
+    join(root, "operator/main.ts"),
+    "--listen",
+    "127.0.0.1:0",
+    "--lease-namespace",
+    operatorNamespace,
+  ];
+  components.start("operator", process.execPath, args, { KUBECONFIG: path });
+}
+
+/** Takes everything out again, deployments first, and waits until it is gone. */
+export async function uninstall({ kubectl }: Cluster): Promise<void> {
+  await kubectl(["delete", "namespace", namespace, "--ignore-not-found"]);
+  await kubectl(["delete", "--ignore-not-found", "-f", "-"], installation);
+}
