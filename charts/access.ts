@@ -32,12 +32,15 @@ export const access: readonly Access[] = [
   { resource: resources.mimoPlatforms, verbs: ["list", "watch"], reach: "Cluster" },
   // Patched with the formation, which isn't rendered.
   child(resources.statefulSets, "patch"),
-  child(resources.controllerRevisions),
+  // Patched with the reason why a revision failed.
+  child(resources.controllerRevisions, "patch"),
   child(resources.services),
   child(resources.podDisruptionBudgets),
   child(resources.networkPolicies),
   // Opening gates and rebuilding groups; pods are created by StatefulSets.
   { resource: resources.pods, verbs: ["list", "watch", "patch", "delete"], reach: "Cluster" },
+  // Whether a node answers decides about the pods on it.
+  { resource: resources.nodes, verbs: ["list", "watch"], reach: "Cluster" },
   { resource: resources.events, verbs: ["create", "patch"], reach: "Cluster" },
   // A name can't limit who may create.
   { resource: resources.leases, verbs: ["create"], reach: "OperatorNamespace" },

@@ -214,7 +214,9 @@ const rollout = withRules(
     maxSurge: int32(0, 1000)
       .optional()
       .describe("Serving groups beyond replicas during an update; each needs free GPUs. Default: 0."),
-    partition: int32(0, 1000).optional().describe("Serving groups that stay on the old revision. Default: 0."),
+    partition: int32(0, 1000)
+      .optional()
+      .describe("Serving groups that stay on the old revision. Default: 0."),
     paused: z.boolean().optional().describe("No group is updated while true."),
     onFailure: z
       .enum(["Pause", "Rollback"])

@@ -2,7 +2,9 @@ import { z } from "zod";
 import { int32, listByKey, setOf, words } from "./schema.ts";
 
 const condition = z.object({
-  type: words(64).describe("Ready, Available, Reconciling, Stalled, Accepted, MemoryFit, PlacementReady or UpdateAvailable."),
+  type: words(64).describe(
+    "Ready, Available, Reconciling, Stalled, Accepted, MemoryFit, PlacementReady or UpdateAvailable.",
+  ),
   status: z.enum(["True", "False", "Unknown"]),
   reason: words(128),
   message: words(4096),

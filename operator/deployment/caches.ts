@@ -6,25 +6,37 @@ import type { Client } from "../runtime/client-api.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { CacheProgress } from "../runtime/consistency.ts";
 import { type Reflector, startReflector } from "../runtime/reflector.ts";
+import { deploymentKeys, keyOf } from "./keys.ts";
 import {
   type Child,
   childView,
   type Deployment,
-  deploymentName,
   deploymentView,
+  type Node,
+  nodeView,
   type Platform,
   type Pod,
   platformView,
   podView,
 } from "./objects.ts";
+import { createTombstones, type Tombstones } from "./tombstones.ts";
 
 /** The index by which objects of a deployment are found: its key. */
 export const byDeployment = "deployment";
+/** The index by which pods of a node are found: its name. */
+const byNode = "node";
+/** About 2 kB each. */
+const tombstoneLimit = 2000;
+
+const readiness = (node: Node | undefined): string | undefined =>
+  node?.status?.conditions?.find(({ type }) => type === "Ready")?.status;
 
 export interface Caches {
   readonly deployments: Reflector<Deployment>;
   readonly platforms: Reflector<Platform>;
   readonly pods: Reflector<Pod>;
+  readonly nodes: Reflector<Node>;
+  readonly tombstones: Tombstones;
   readonly statefulSets: Reflector<Child>;
   readonly revisions: Reflector<Child>;
   /** Services, disruption budgets, network policies. */
@@ -45,20 +57,6 @@ export interface CacheOptions {
   readonly onPlatform: () => void;
 }
 
-/** `namespace/name`, the key that the controller works on. */
-export const keyOf = (namespace: string | undefined, name: string): string => `${namespace ?? ""}/${name}`;
-
-export function parseKey(key: string): { namespace: string; name: string } {
-  const [namespace = "", name = ""] = key.split("/");
-  return { namespace, name };
-}
-
-/** Keys of the deployment that an object belongs to: none or one. */
-const owningKeys = (object: KubeObject): string[] => {
-  const name = deploymentName(object);
-  return name === undefined ? [] : [keyOf(object.metadata.namespace, name)];
-};
-
 /** Watches the deployments and, of everything else, only what carries their labels. */
 export function startCaches(options: CacheOptions): Caches {
   const { onDeployment, onPlatform, ...common } = options;
@@ -72,10 +70,10 @@ export function startCaches(options: CacheOptions): Caches {
       resource,
       labelSelector: label,
       transform,
-      indexes: { [byDeployment]: owningKeys },
+      indexes: { [byDeployment]: deploymentKeys },
       onChange: (old, current) => {
         for (const object of [old, current])
-          if (object !== undefined) owningKeys(object).forEach(onDeployment);
+          if (object !== undefined) deploymentKeys(object).forEach(onDeployment);
       },
     });
   const child = (object: KubeObject): Child => childView.parse(object);
@@ -95,17 +93,46 @@ export function startCaches(options: CacheOptions): Caches {
     transform: (object) => platformView.parse(object),
     onChange: onPlatform,
   });
-  const pods = children(resources.pods, labels.deployment, (object) => podView.parse(object));
+  const tombstones = createTombstones(tombstoneLimit);
+  const pods = startReflector<Pod>({
+    ...common,
+    resource: resources.pods,
+    labelSelector: labels.deployment,
+    transform: (object) => podView.parse(object),
+    indexes: {
+      [byDeployment]: deploymentKeys,
+      [byNode]: ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]),
+    },
+    onChange: (old, current) => {
+      if (old !== undefined && current?.metadata.uid !== old.metadata.uid) tombstones.bury(old);
+      for (const object of [old, current])
+        if (object !== undefined) deploymentKeys(object).forEach(onDeployment);
+    },
+  });
+  const nodes = startReflector<Node>({
+    ...common,
+    resource: resources.nodes,
+    transform: (object) => nodeView.parse(object),
+    onChange: (old, current) => {
+      // Heartbeats come all the time; only whether a node answers matters here.
+      if (current !== undefined && readiness(old) === readiness(current)) return;
+      const { name } = (current ?? old)?.metadata ?? {};
+      if (name === undefined) return;
+      for (const pod of pods.byIndex(byNode, name)) deploymentKeys(pod).forEach(onDeployment);
+    },
+  });
   const statefulSets = children(resources.statefulSets, labels.deployment, child);
   const revisions = children(resources.controllerRevisions, labels.revisionOf, child);
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
     (resource) => children(resource, labels.deployment, child),
   );
-  const all = [deployments, platforms, pods, statefulSets, revisions, ...shared];
+  const all = [deployments, platforms, pods, nodes, statefulSets, revisions, ...shared];
   return {
     deployments,
     platforms,
     pods,
+    nodes,
+    tombstones,
     statefulSets,
     revisions,
     shared,

@@ -26,13 +26,18 @@ export function planChanges(from: ServingPlan, to: ServingPlan): string[] {
   ];
 }
 
-const say = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(inKeyOrder(value)));
+const say = (value: unknown): string =>
+  typeof value === "string" ? value : JSON.stringify(inKeyOrder(value));
 
 function changed(what: string, from: unknown, to: unknown): string[] {
   return say(from) === say(to) ? [] : [`${what} ${say(from)} → ${say(to)}`];
 }
 
-function entries(what: string, from: Readonly<Record<string, string>>, to: Readonly<Record<string, string>>): string[] {
+function entries(
+  what: string,
+  from: Readonly<Record<string, string>>,
+  to: Readonly<Record<string, string>>,
+): string[] {
   return [...new Set([...Object.keys(from), ...Object.keys(to)])].sort().flatMap((name) => {
     const [before, after] = [from[name], to[name]];
     if (before === after) return [];

@@ -1,7 +1,10 @@
+import { annotations } from "../../charts/names.ts";
 import type { Condition } from "../../crds/status.ts";
+import type { Refusal } from "../../synth/serving-plan.ts";
 import type { Revision } from "./frozen.ts";
 import { type Group, groupMessage, groupState } from "./groups.ts";
 import type { Report } from "./report.ts";
+import type { Target } from "./target.ts";
 
 type Statement = Pick<Condition, "type" | "status" | "reason" | "message">;
 
@@ -10,15 +13,18 @@ const messageLimit = 2048;
 
 /** All conditions, in the order in which a person should read them. */
 export function conditionsOf(facts: Report, serves: (group: Group) => boolean): Statement[] {
+  const { decision, groups } = facts;
   const ready = readiness(facts, serves);
   const stuck = stall(facts);
-  const busy = stuck === undefined && ready.status !== "True";
+  const resting = ready.status === "True" || (decision.suspended && groups.length === 0);
+  const busy = stuck === undefined && !resting;
   return [
     ready,
     availability(facts, serves),
-    acceptance(facts),
-    memoryFit(facts.current),
-    placement(facts.groups),
+    acceptance(decision.target),
+    memoryFit(decision.target.revision),
+    placement(groups),
+    updateAvailable(decision.target),
     say(
       "Reconciling",
       busy ? "True" : "False",
@@ -37,35 +43,59 @@ const say = (type: string, status: Statement["status"], reason: string, message:
 });
 
 /** What only a person, or a change elsewhere in the cluster, can mend. */
-function stall({ refusals, obstacle }: Report): { reason: string; message: string } | undefined {
-  const [first] = refusals;
-  if (first === undefined) return obstacle;
-  return {
-    reason: first.code,
-    message: refusals.map(({ field, message }) => `${field}: ${message}`).join("\n"),
-  };
+function stall({ decision, obstacle, groups }: Report): { reason: string; message: string } | undefined {
+  const { target, failure } = decision;
+  const [first] = target.refusals;
+  if (first !== undefined) return { reason: first.code, message: sentences(target.refusals) };
+  if (obstacle !== undefined) return obstacle;
+  const failed = target.requested?.failed;
+  if (failed !== undefined && target.rolledBack === failed) {
+    const remedy = "change the request, or ask for it again";
+    return {
+      reason: "RolledBack",
+      message: `revision ${target.requested?.hash} failed (${failed}); revision ${target.revision?.hash} serves; ${remedy}`,
+    };
+  }
+  if (failure === undefined) return undefined;
+  const updating = groups.some(({ revision }) => revision !== target.revision?.hash);
+  const remedy = `change the request, or set the annotation ${annotations.retry} to a new value to try again`;
+  return { reason: updating ? "RolloutStalled" : "Failing", message: `${failure}; ${remedy}` };
 }
 
-/** Ready: every wanted group serves, on the current revision. Its reason is the Status column. */
+const sentences = (refusals: readonly Refusal[]): string =>
+  refusals.map(({ field, message }) => `${field}: ${message}`).join("\n");
+
+/** Ready: every wanted group serves, on the revision that the request resolves to. Its reason is the Status column. */
 function readiness(facts: Report, serves: (group: Group) => boolean): Statement {
-  const { current, groups, replicas } = facts;
+  const { groups, decision } = facts;
+  const { replicas, suspended, target } = decision;
   const stuck = stall(facts);
   if (stuck !== undefined) return say("Ready", "False", stuck.reason, stuck.message);
+  if (suspended)
+    return say(
+      "Ready",
+      "False",
+      "Suspended",
+      groups.length === 0 ? "all GPUs are free" : `${groups.length} serving groups are going`,
+    );
   if (replicas === 0 && groups.length === 0)
     return say("Ready", "True", "ScaledToZero", "no serving group is wanted");
 
-  const good = groups.filter((group) => serves(group) && group.revision === current?.hash);
-  const tally = `${good.length} of ${replicas} serving groups are Ready`;
-  if (good.length === replicas && groups.length === replicas) return say("Ready", "True", "Ready", tally);
-  if (groups.length > replicas)
+  const current = target.revision?.hash;
+  const good = groups.filter((group) => serves(group) && group.revision === current);
+  const back = target.rolledBack === undefined ? "" : `; ${target.rolledBack}`;
+  const tally = `${good.length} of ${replicas} serving groups are Ready${back}`;
+  if (good.length === replicas && groups.length === replicas)
+    return say("Ready", "True", back === "" ? "Ready" : "RolledBack", tally);
+  if (groups.length > replicas && good.length >= replicas)
     return say("Ready", "False", "ScalingDown", `${tally}; ${groups.length - replicas} more are going`);
-  const behind = groups.filter(({ revision }) => revision !== current?.hash);
+  const behind = groups.filter(({ revision }) => revision !== current);
   if (behind.length > 0)
     return say(
       "Ready",
       "False",
       "Updating",
-      `${tally} on revision ${current?.hash}; ${behind.length} still to update`,
+      `${tally} on revision ${current}; ${behind.length} still to update`,
     );
   if (groups.length === 0) return say("Ready", "Unknown", "Creating", tally);
 
@@ -80,10 +110,8 @@ function readiness(facts: Report, serves: (group: Group) => boolean): Statement 
   );
 }
 
-/** Groups that may be missing while a rollout goes on. */
-const maxUnavailable = 1;
-
-function availability({ groups, replicas }: Report, serves: (group: Group) => boolean): Statement {
+function availability({ groups, decision }: Report, serves: (group: Group) => boolean): Statement {
+  const { replicas, maxUnavailable } = decision;
   const serving = groups.filter(serves).length;
   const needed = Math.max(1, replicas - maxUnavailable);
   const message = `${serving} serving groups are Ready, ${needed} are needed`;
@@ -92,21 +120,27 @@ function availability({ groups, replicas }: Report, serves: (group: Group) => bo
     : say("Available", "False", replicas === 0 ? "ScaledToZero" : "BelowMinimum", message);
 }
 
-function acceptance({ refusals, current }: Report): Statement {
+function acceptance({ refusals, requested }: Target): Statement {
   const [first] = refusals;
-  if (first !== undefined)
-    return say(
-      "Accepted",
-      "False",
-      first.code,
-      refusals.map(({ field, message }) => `${field}: ${message}`).join("\n"),
-    );
-  const { level, note } = current?.plan.provenance ?? { level: "Derived", note: "" };
+  if (first !== undefined) return say("Accepted", "False", first.code, sentences(refusals));
+  const { level, note } = requested?.plan.provenance ?? { level: "Derived", note: "" };
   return say(
     "Accepted",
     "True",
     "Planned",
     [`recipe is ${level}`, note].filter((part) => part !== "").join(": "),
+  );
+}
+
+/** The catalogue or the platform would plan the request otherwise today; what runs stays until somebody adopts it. */
+function updateAvailable({ update }: Target): Statement {
+  if (update === undefined) return say("UpdateAvailable", "False", "UpToDate", "");
+  const how = `set the annotation ${annotations.adopt} to ${update.hash} to adopt it`;
+  return say(
+    "UpdateAvailable",
+    "True",
+    "PlanChanged",
+    `${update.changes.join("; ") || "pods are rendered otherwise"}; ${how}`,
   );
 }
 

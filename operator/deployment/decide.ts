@@ -1,35 +1,62 @@
 import type { KubeObject } from "../../charts/kubernetes.ts";
-import { labels } from "../../charts/names.ts";
+import { annotations, labels } from "../../charts/names.ts";
 import { groupStatefulSet, sharedObjects } from "../../charts/render.ts";
-import type { Refusal } from "../../synth/serving-plan.ts";
+import { resources } from "../../charts/resources.ts";
+import type { DeploymentSpec } from "../../crds/deployment.ts";
 import { deletion, find, isOurs, keep } from "./children.ts";
-import { currentRevision, oldRevisions } from "./current-revision.ts";
 import type { Revision } from "./frozen.ts";
-import { form, staleRanks, updateGroup } from "./group-steps.ts";
+import { groupWork, removeGroup, updateGroup } from "./group-steps.ts";
 import { type Group, isServing } from "./groups.ts";
+import type { Circumstances } from "./loss.ts";
 import type { Child } from "./objects.ts";
 import type { Observed } from "./observed.ts";
-import { groupsToUpdate } from "./rollout.ts";
-import { groupsToRemove, newGroupIds } from "./scaling.ts";
+import { type RecoveryPolicy, recoveryPolicy } from "./recovery.ts";
+import { revisionFailure } from "./revision-failure.ts";
+import { planRollout, rolloutPolicy } from "./rollout.ts";
 import type { Stages, Step } from "./steps.ts";
+import { findTarget, oldRevisions, type Target } from "./target.ts";
 
 export interface Decision {
   readonly stages: Stages;
-  /** The revision groups should run; undefined while no request was ever accepted. */
-  readonly current: Revision | undefined;
-  /** Why the request as it stands can't work; groups of an earlier revision go on. */
-  readonly refusals: readonly Refusal[];
+  readonly target: Target;
   readonly nextGroupId: number;
+  /** Serving groups that are wanted: none while suspended. */
+  readonly replicas: number;
+  readonly suspended: boolean;
+  /** Groups that may be missing during an update. */
+  readonly maxUnavailable: number;
   /** Objects in the way: they have our name and another controller. */
   readonly conflicts: readonly string[];
+  /** Why the target revision gets no further. */
+  readonly failure?: string;
+  /** When to look again though nothing happens. */
+  readonly wakeMilliseconds?: number;
 }
 
 /** Decides what to write next for one deployment. Pure: the same observation gives the same steps. */
 export function decide(observed: Observed): Decision {
-  const { revision: current, refusals, write } = currentRevision(observed);
-  const nextGroupId = Math.max(observed.nextGroupId ?? 0, ...observed.groups.map(({ id }) => id + 1), 0);
-  if (current === undefined || !observed.spec.ok)
-    return { stages: [], current, refusals, nextGroupId, conflicts: [] };
+  const target = findTarget(observed);
+  const nextGroupId = Math.max(
+    observed.status?.nextGroupId ?? 0,
+    ...observed.groups.map(({ id }) => id + 1),
+    0,
+  );
+  const { spec } = observed;
+  const { revision } = target;
+  if (revision === undefined || !spec.ok) {
+    const replicas = spec.ok ? spec.value.replicas : observed.groups.length;
+    return { stages: [], target, nextGroupId, replicas, suspended: false, maxUnavailable: 1, conflicts: [] };
+  }
+
+  const suspended = spec.value.suspend === true || observed.annotations[annotations.suspended] === "true";
+  const replicas = suspended ? 0 : spec.value.replicas;
+  const policy = recoveryPolicy(spec.value.recovery);
+  const circumstances: Circumstances = {
+    nodes: observed.nodes,
+    tombstones: observed.tombstones,
+    nodeLossTimeoutSeconds: policy.nodeLossTimeoutSeconds,
+    now: observed.now,
+  };
 
   const conflicts: string[] = [];
   const want = (desired: KubeObject, live: Child | undefined): Step[] => {
@@ -37,63 +64,131 @@ export function decide(observed: Observed): Decision {
     if (step === "conflict") conflicts.push(`${desired.kind} ${desired.metadata.name}`);
     return step === "conflict" || step === undefined ? [] : [step];
   };
-
-  const shared = sharedObjects(current.plan, observed.owner);
+  const shared = sharedObjects(revision.plan, observed.owner);
   const sharedSteps = shared.flatMap((desired) => want(desired, find(observed.children, desired)));
   const unwanted = observed.children
     .filter((child) => isOurs(child, observed.owner) && find(shared, child) === undefined)
     .map((child) => deletion(child, "no longer part of the plan"));
 
-  const serves = (group: Group): boolean => isServing(group, labels.revision);
-  const live = observed.groups.filter(
-    ({ statefulSet }) => statefulSet.metadata.deletionTimestamp === undefined,
-  );
-  const { replicas } = observed.spec.value;
-  const missing = replicas - live.length;
-  const added = newGroupIds(
-    observed.groups.map(({ id }) => id),
-    nextGroupId,
-    missing,
-  );
-  const removed = groupsToRemove(live, -missing, current.hash, serves);
-  const kept = live.filter((group) => !removed.includes(group));
-  const turn = groupsToUpdate(kept, current.hash, serves);
+  const failure = failureOf(revision, observed);
+  const rollout = rolloutPolicy(spec.value.rollout, failure !== undefined);
+  const leaving = observed.groups.filter(isLeaving);
+  const staying = observed.groups.filter((group) => !isLeaving(group));
+  const views = staying.map((group) => ({ id: group.id, revision: group.revision, serves: serves(group) }));
+  const plan = planRollout(views, replicas, revision.hash, rollout);
+  const reason = suspended ? "suspended" : `${replicas} serving groups are wanted`;
+  const removed = staying.filter(({ id }) => plan.remove.includes(id));
 
-  const statefulSet = (revision: Revision, groupId: number): KubeObject =>
+  const revisionOf = (hash: string): Revision | undefined =>
+    hash === revision.hash ? revision : observed.revisions.find((each) => each.hash === hash);
+  const statefulSet = (of: Revision, groupId: number): KubeObject =>
     groupStatefulSet({
-      plan: revision.plan,
-      revision: revision.hash,
+      plan: of.plan,
+      revision: of.hash,
       groupId,
-      template: revision.template,
+      template: of.template,
       owner: observed.owner,
     });
-  const creations = added.flatMap((id) => want(statefulSet(current, id), undefined));
-  const groupSteps = kept.flatMap((group): Step[] => {
-    if (turn.includes(group)) return updateGroup(group, statefulSet(current, group.id), current, observed);
-    const own =
-      group.revision === current.hash
-        ? current
-        : observed.revisions.find(({ hash }) => hash === group.revision);
-    const drift = own === undefined ? [] : want(statefulSet(own, group.id), group.statefulSet);
-    return drift.length > 0 ? drift : [...staleRanks(group), ...form(group)];
-  });
-  const removals = removed.map((group) => ({
-    ...deletion(group.statefulSet, `scaled down to ${replicas}`),
-    event: "ScaledDown",
-  }));
+  const newcomers = Array.from({ length: plan.create }, (_, index) => nextGroupId + index);
+  // While the target is held back, scaling goes on with what is known to serve.
+  const known = rollout.held ? revisionOf(views.find((view) => view.serves)?.revision ?? "") : undefined;
+  const creations = newcomers.flatMap((id) => want(statefulSet(known ?? revision, id), undefined));
 
-  const history = oldRevisions(observed, current).flatMap(({ object }) =>
+  const works = staying
+    .filter((group) => !removed.includes(group))
+    .map((group) => {
+      const own = revisionOf(group.revision);
+      if (plan.update.includes(group.id))
+        return {
+          stages: [updateGroup(group, statefulSet(revision, group.id), own, revision, observed.owner.uid)],
+        };
+      const drift = own === undefined ? [] : want(statefulSet(own, group.id), group.statefulSet);
+      if (drift.length > 0) return { stages: [drift] };
+      return groupWork(group, policy, circumstances, observed.annotations[annotations.retry]);
+    });
+  const leavers = [...leaving, ...removed].flatMap((group) =>
+    group.statefulSet.metadata.deletionTimestamp === undefined
+      ? removeGroup(group, group.stopping ?? reason)
+      : [],
+  );
+  const history = oldRevisions(observed, [target.requested, revision]).flatMap(({ object }) =>
     object === undefined ? [] : [deletion(object, "beyond the kept history")],
   );
+  const verdict = rollsBack(spec.value, target, observed, failure);
+  const wakes = [
+    ...works.flatMap(({ wakeMilliseconds = [] }) => wakeMilliseconds),
+    ...nodeTimeouts(observed, policy),
+  ];
   return {
     stages: [
-      write === undefined ? [] : [write],
+      target.write === undefined ? verdict : [target.write],
       [...sharedSteps, ...unwanted],
-      [...creations, ...groupSteps, ...removals, ...history],
+      [...creations, ...works.flatMap(({ stages }) => stages.flat()), ...leavers, ...history],
     ],
-    current,
-    refusals,
-    nextGroupId: Math.max(nextGroupId, ...added.map((id) => id + 1)),
+    target,
+    nextGroupId: nextGroupId + newcomers.length,
+    replicas,
+    suspended,
+    maxUnavailable: rollout.maxUnavailable,
     conflicts,
+    ...(failure === undefined ? {} : { failure }),
+    ...(wakes.length === 0 ? {} : { wakeMilliseconds: Math.min(...wakes) }),
   };
+}
+
+const serves = (group: Group): boolean => isServing(group, labels.revision);
+
+/** Marked to stop, or already being removed: its id is not used again. */
+const isLeaving = ({ stopping, statefulSet }: Group): boolean =>
+  stopping !== undefined || statefulSet.metadata.deletionTimestamp !== undefined;
+
+/** Why groups of a revision don't become Ready; only where an update is under way, for a first revision has no way back. */
+function failureOf(revision: Revision, { groups, now }: Observed): string | undefined {
+  for (const group of groups) {
+    if (group.revision !== revision.hash || serves(group)) continue;
+    const failure = revisionFailure(group, group.recovery, revision.plan.startupSeconds, now);
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
+/** Puts on record that the requested revision failed, so that the last good one is run instead. */
+function rollsBack(
+  spec: DeploymentSpec,
+  { requested, revision }: Target,
+  observed: Observed,
+  failure: string | undefined,
+): Step[] {
+  const good = observed.status?.lastGoodRevision;
+  const possible =
+    good !== undefined && good !== requested?.hash && observed.revisions.some(({ hash }) => hash === good);
+  if (spec.rollout?.onFailure !== "Rollback" || failure === undefined || !possible) return [];
+  if (requested === undefined || requested.hash !== revision?.hash || requested.object === undefined)
+    return [];
+  const path = `/metadata/annotations/${annotations.failed.replace("/", "~1")}`;
+  return [
+    {
+      do: "patch",
+      resource: resources.controllerRevisions,
+      name: requested.object.metadata.name,
+      patch: [{ op: "add", path, value: failure }],
+      reason: `revision ${requested.hash} failed, back to ${good}: ${failure}`,
+      event: "RollingBack",
+    },
+  ];
+}
+
+/** When nodes that don't answer will count as lost. */
+function nodeTimeouts({ nodes, now }: Observed, { nodeLossTimeoutSeconds }: RecoveryPolicy): number[] {
+  return [...nodes.values()].flatMap((node) => {
+    const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
+    if (
+      ready?.status !== "Unknown" ||
+      ready.lastTransitionTime === undefined ||
+      ready.lastTransitionTime === null
+    )
+      return [];
+    const left = Date.parse(ready.lastTransitionTime) + nodeLossTimeoutSeconds * 1000 - now;
+    return left > 0 ? [left] : [];
+  });
 }

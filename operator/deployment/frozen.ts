@@ -44,5 +44,7 @@ export function readRevision(object: Child, hash: string): Revision | undefined 
   if (!read.success) return undefined;
   const { plan, template } = read.data.data;
   const specHash = object.metadata.annotations?.[annotations.specHash] ?? "";
-  return { hash, number: read.data.revision, specHash, plan, template, object };
+  // Empty once it was asked for again.
+  const failed = object.metadata.annotations?.[annotations.failed] || undefined;
+  return { hash, number: read.data.revision, specHash, plan, template, failed, object };
 }

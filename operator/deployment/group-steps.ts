@@ -1,119 +1,195 @@
 import type { KubeObject } from "../../charts/kubernetes.ts";
 import { annotations, labels, schedulingGate } from "../../charts/names.ts";
 import { resources } from "../../charts/resources.ts";
-import type { ServingPlan } from "../../synth/serving-plan.ts";
-import { firstDifference, overlay } from "./difference.ts";
-import { type Formation, formationRecord, nextFormationMove, openGatePatch } from "./formation.ts";
+import { planChanges } from "./changes.ts";
+import { overlay } from "./difference.ts";
+import { openGatePatch } from "./formation.ts";
 import type { Revision } from "./frozen.ts";
-import { type Group, isTerminating } from "./groups.ts";
-import { controllerOf } from "./objects.ts";
-import type { Observed } from "./observed.ts";
+import { type Group, isGated, isTerminating, presentPods } from "./groups.ts";
+import { nextMove } from "./life.ts";
+import { type Circumstances, isNodeLost } from "./loss.ts";
+import { type Child, controllerOf, type Pod } from "./objects.ts";
+import type { RecoveryPolicy } from "./recovery.ts";
 import type { Step } from "./steps.ts";
+import { isDraining, type Stop, stopsNow } from "./stopping.ts";
 
-/** A rank that lost its peers can finish nothing, and before SGLang 0.5.21 ranks above 0 ignore SIGTERM. */
-const rebuildGraceSeconds = 10;
+/** What a group needs now: writes in stages, and when to look again though nothing happens. */
+export interface GroupWork {
+  readonly stages: readonly (readonly Step[])[];
+  readonly wakeMilliseconds?: number;
+}
 
-/** A group changes as one: the template first, then every pod of the old revision goes. */
+const nothing: GroupWork = { stages: [] };
+
+/** A group changes as one: the template first, then the ranks of the old revision go. */
 export function updateGroup(
   group: Group,
   desired: KubeObject,
-  current: Revision,
-  observed: Observed,
+  from: Revision | undefined,
+  to: Revision,
+  ownerUid: string,
 ): Step[] {
-  if (controllerOf(group.statefulSet)?.uid !== observed.owner.uid) return [];
-  const from = observed.revisions.find(({ hash }) => hash === group.revision)?.plan;
+  if (controllerOf(group.statefulSet)?.uid !== ownerUid) return [];
+  const changes = from === undefined ? ["the former plan is not known"] : planChanges(from.plan, to.plan);
   return [
     {
       do: "update",
       resource: resources.statefulSets,
       object: overlay(group.statefulSet, desired),
-      reason: `revision ${group.revision} → ${current.hash}: ${planChange(from, current.plan)}`,
+      reason: `revision ${group.revision} → ${to.hash}: ${changes.join("; ") || "rendered anew"}`,
       event: "GroupUpdating",
     },
   ];
 }
 
-function planChange(from: ServingPlan | undefined, to: ServingPlan): string {
-  if (from === undefined) return "the former plan is not known";
-  const difference = firstDifference(from, to) ?? firstDifference(to, from);
-  return difference === undefined ? "rendered anew" : `${difference} changed`;
-}
+/** What keeps a group alive as one thing, or brings it to a new revision as one thing. */
+export function groupWork(
+  group: Group,
+  policy: RecoveryPolicy,
+  circumstances: Circumstances,
+  retry: string | undefined,
+): GroupWork {
+  const forced = deadPods(group, circumstances);
+  if (forced.length > 0) return { stages: [forced] };
 
-/** Pods of another revision than their group's: they go, all at once. */
-export function staleRanks(group: Group): Step[] {
-  return group.pods
-    .filter((pod) => pod !== undefined)
-    .filter((pod) => !isTerminating(pod) && pod.metadata.labels?.[labels.revision] !== group.revision)
-    .map((pod) => ({
-      do: "delete",
-      resource: resources.pods,
-      name: pod.metadata.name,
-      uid: pod.metadata.uid,
-      reason: `is not of its group's revision ${group.revision}`,
-    }));
-}
+  const stale = presentPods(group).filter((pod) => pod.metadata.labels?.[labels.revision] !== group.revision);
+  if (stale.length > 0) {
+    const why = `is of another revision than its group's ${group.revision}`;
+    return { stages: [deletions(stopsNow(stale, isDraining(stale)), why)] };
+  }
+  if (retry !== undefined && retry !== group.recovery.retry && group.recovery.gaveUp !== undefined) {
+    const { gaveUp: _, ...rest } = group.recovery;
+    const reason = `tried again as the annotation ${annotations.retry} asks`;
+    return {
+      stages: [
+        [
+          mark(
+            group.statefulSet,
+            { [annotations.recovery]: JSON.stringify({ ...rest, failures: [], retry }) },
+            reason,
+          ),
+        ],
+      ],
+    };
+  }
 
-/** The next step of a whole group towards meeting, or towards meeting again. */
-export function form(group: Group): Step[] {
-  if (staleRanks(group).length > 0) return [];
-  const move = nextFormationMove(group, recordedFormation(group), schedulingGate);
+  const { formation, baseline, recovery } = group;
+  const move = nextMove({
+    group,
+    formation,
+    baseline,
+    recovery,
+    policy,
+    circumstances,
+    gate: schedulingGate,
+  });
   switch (move.move) {
     case "none":
-      return [];
-    case "rebuild":
-      return move.pods.map((pod) => ({
-        do: "delete",
-        resource: resources.pods,
-        name: pod.metadata.name,
-        uid: pod.metadata.uid,
-        graceSeconds: rebuildGraceSeconds,
-        reason: move.reason,
-        event: "GroupRebuilding",
-      }));
-    case "record":
-      return [
-        {
-          do: "patch",
-          resource: resources.statefulSets,
-          name: group.statefulSet.metadata.name,
-          patch: [
-            { op: "test", path: "/metadata/uid", value: group.statefulSet.metadata.uid },
-            {
-              op: "add",
-              path: `/metadata/annotations/${annotations.formation.replace("/", "~1")}`,
-              value: JSON.stringify(move.formation),
-            },
-          ],
-          reason: `formation ${move.formation.id} meets at port ${move.formation.port}`,
-        },
-      ];
+    case "givenUp":
+      return nothing;
+    case "wait":
+      return { stages: [], wakeMilliseconds: move.milliseconds };
+    case "record": {
+      const reason = `formation ${move.formation.id} meets at port ${move.formation.port}`;
+      return {
+        stages: [
+          [mark(group.statefulSet, { [annotations.formation]: JSON.stringify(move.formation) }, reason)],
+        ],
+      };
+    }
     case "open":
-      return move.pods.map((pod) => ({
-        do: "patch",
-        resource: resources.pods,
-        name: pod.metadata.name,
-        patch: openGatePatch(pod, {
-          [annotations.formation]: String(move.formation.id),
-          [annotations.distPort]: String(move.formation.port),
-        }),
-        reason: `joins formation ${move.formation.id}`,
-      }));
+      return { stages: [move.pods.map((pod) => opening(pod, move.formation, move.avoid))] };
+    case "lose": {
+      const { loss } = move;
+      const where = loss.node === "" ? "" : ` on node ${loss.node}`;
+      const exit = loss.exitCode === undefined ? "" : ` (exit code ${loss.exitCode})`;
+      const then = move.recovery.gaveUp ?? `all ${group.ranks} ranks are rebuilt`;
+      const reason = `lost ${loss.pod}${where}: ${loss.reason}${exit}; ${then}`;
+      const honoured = retry === undefined ? {} : { retry };
+      const step = mark(
+        group.statefulSet,
+        { [annotations.recovery]: JSON.stringify({ ...move.recovery, ...honoured }) },
+        reason,
+      );
+      return {
+        stages: [
+          [{ ...step, event: move.recovery.gaveUp === undefined ? "GroupRebuilding" : "GroupGivenUp" }],
+        ],
+      };
+    }
+    case "stop":
+      return { stages: [deletions(move.stops, move.reason)] };
   }
 }
 
-function recordedFormation(group: Group): Formation | undefined {
-  const written = group.statefulSet.metadata.annotations?.[annotations.formation];
-  if (written === undefined) return undefined;
-  const read = formationRecord.safeParse(parseJson(written));
-  return read.success ? read.data : undefined;
+/** Lets a group go: first it is marked, so that it never comes back; then its ranks stop, and then it is removed. */
+export function removeGroup(group: Group, reason: string): Step[] {
+  const { statefulSet } = group;
+  const open = presentPods(group).filter((pod) => !isGated(pod));
+  const remove: Step = {
+    do: "delete",
+    resource: resources.statefulSets,
+    name: statefulSet.metadata.name,
+    uid: statefulSet.metadata.uid,
+    reason,
+  };
+  // One rank drains by itself, with its whole grace.
+  if (group.ranks === 1) return [{ ...remove, event: "GroupRemoved" }];
+  const old = open.filter((pod) => group.formation?.pods[pod.metadata.name] === pod.metadata.uid);
+  const draining = isDraining(old);
+  if (!draining) return [{ ...remove, event: "GroupRemoved" }, ...deletions(stopsNow(open, false), reason)];
+  const marked =
+    group.stopping === undefined ? [mark(statefulSet, { [annotations.stopping]: reason }, reason)] : [];
+  return [...marked, ...deletions(stopsNow(old, true), reason)];
 }
 
-/** undefined for what is no JSON: an annotation that somebody edited is as good as none. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+/** Pods whose node can't confirm that they ended: removed by force, or the StatefulSet never replaces them. */
+function deadPods(group: Group, circumstances: Circumstances): Step[] {
+  return presentPods(group)
+    .filter((pod) => isTerminating(pod) && pod.metadata.deletionGracePeriodSeconds !== 0)
+    .filter((pod) => pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, circumstances))
+    .map((pod) => deletion({ pod, graceSeconds: 0 }, `node ${pod.spec.nodeName} is gone or unreachable`));
+}
+
+function opening(pod: Pod, formation: { id: number; port: number }, avoid: readonly string[]): Step {
+  const marks = {
+    [annotations.formation]: String(formation.id),
+    [annotations.distPort]: String(formation.port),
+  };
+  const keepingOff = avoid.length === 0 ? "" : `, keeping off ${avoid.join(", ")}`;
+  return {
+    do: "patch",
+    resource: resources.pods,
+    name: pod.metadata.name,
+    patch: openGatePatch(pod, marks, avoid),
+    reason: `joins formation ${formation.id}${keepingOff}`,
+  };
+}
+
+const deletions = (stops: readonly Stop[], reason: string): Step[] =>
+  stops.map((stop) => deletion(stop, reason));
+
+const deletion = ({ pod, graceSeconds }: Stop, reason: string): Step => ({
+  do: "delete",
+  resource: resources.pods,
+  name: pod.metadata.name,
+  uid: pod.metadata.uid,
+  ...(graceSeconds === undefined ? {} : { graceSeconds }),
+  reason,
+});
+
+/** Annotates exactly this StatefulSet; the template stays. */
+function mark({ metadata }: Child, values: Readonly<Record<string, string>>, reason: string): Step {
+  const writes = Object.entries(values).map(([name, value]) => ({
+    op: "add",
+    path: `/metadata/annotations/${name.replace("/", "~1")}`,
+    value,
+  }));
+  return {
+    do: "patch",
+    resource: resources.statefulSets,
+    name: metadata.name,
+    patch: [{ op: "test", path: "/metadata/uid", value: metadata.uid }, ...writes],
+    reason,
+  };
 }

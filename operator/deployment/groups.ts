@@ -47,11 +47,14 @@ export const presentPods = (group: Group): Pod[] => group.pods.filter((pod) => p
 
 /** Container restarts of each rank, in order. */
 export const containerRestarts = (group: Group): number[] =>
-  group.pods.map((pod) => pod?.status?.containerStatuses?.reduce((sum, each) => sum + (each.restartCount ?? 0), 0) ?? 0);
+  group.pods.map(
+    (pod) => pod?.status?.containerStatuses?.reduce((sum, each) => sum + (each.restartCount ?? 0), 0) ?? 0,
+  );
 
 export function groupState(group: Group): GroupState {
   const pods = presentPods(group);
-  if (group.stopping !== undefined || group.statefulSet.metadata.deletionTimestamp !== undefined) return "Stopping";
+  if (group.stopping !== undefined || group.statefulSet.metadata.deletionTimestamp !== undefined)
+    return "Stopping";
   if (pods.some(isTerminating)) return "Stopping";
   if (pods.length < group.ranks) return "Pending";
   if (pods.some(isGated)) {
@@ -64,7 +67,9 @@ export function groupState(group: Group): GroupState {
 }
 
 const hasRun = (pod: Pod): boolean =>
-  pod.status?.containerStatuses?.some(({ state, restartCount }) => state?.running !== undefined || (restartCount ?? 0) > 0) ?? false;
+  pod.status?.containerStatuses?.some(
+    ({ state, restartCount }) => state?.running !== undefined || (restartCount ?? 0) > 0,
+  ) ?? false;
 
 /** What keeps a group from being Ready, in the words of the first pod that says something; undefined when none does. */
 export function groupMessage(group: Group): string | undefined {

@@ -10,7 +10,12 @@ export type Move =
   | { readonly move: "none" }
   /** All ranks wait at the gate: who belongs together is put on record. */
   | { readonly move: "record"; readonly formation: Formation }
-  | { readonly move: "open"; readonly formation: Formation; readonly pods: readonly Pod[]; readonly avoid: readonly string[] }
+  | {
+      readonly move: "open";
+      readonly formation: Formation;
+      readonly pods: readonly Pod[];
+      readonly avoid: readonly string[];
+    }
   /** A rank was lost: that goes on record first. */
   | { readonly move: "lose"; readonly loss: Loss; readonly recovery: Recovery }
   | { readonly move: "stop"; readonly stops: readonly Stop[]; readonly reason: string }
@@ -48,7 +53,11 @@ export function nextMove(life: Life): Move {
   if (formation !== undefined && formation.revision === group.revision && recovery.broken < formation.id) {
     const loss = findLoss(group, formation, life.baseline, circumstances);
     if (loss !== undefined) {
-      return { move: "lose", loss, recovery: withLoss(recovery, loss, formation.id, policy, circumstances.now) };
+      return {
+        move: "lose",
+        loss,
+        recovery: withLoss(recovery, loss, formation.id, policy, circumstances.now),
+      };
     }
   }
   const broken = formation !== undefined && recovery.broken >= formation.id;

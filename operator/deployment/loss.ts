@@ -38,7 +38,8 @@ export function findLoss(
 ): Loss | undefined {
   const losses = Object.entries(formation.pods).flatMap(([name, uid]) => {
     const pod = group.pods.find((each) => each?.metadata.uid === uid);
-    const loss = pod === undefined ? absence(name, uid, circumstances) : trouble(pod, group, baseline, circumstances);
+    const loss =
+      pod === undefined ? absence(name, uid, circumstances) : trouble(pod, group, baseline, circumstances);
     return loss === undefined ? [] : [loss];
   });
   return losses.sort((a, b) => weight(b) - weight(a))[0];
@@ -70,17 +71,30 @@ function trouble(
   const node = pod.spec.nodeName ?? "";
   if (isTerminating(pod)) {
     if (isGated(pod)) return undefined;
-    const disruption = pod.status?.conditions?.find(({ type, status }) => type === "DisruptionTarget" && status === "True");
+    const disruption = pod.status?.conditions?.find(
+      ({ type, status }) => type === "DisruptionTarget" && status === "True",
+    );
     const reason = disruption?.reason ?? "Deleted";
     return { pod: name, node, reason, message: disruption?.message ?? "the pod was deleted", orderly: true };
   }
   const phase = pod.status?.phase;
   if (phase === "Failed" || phase === "Succeeded") {
-    const ended = ending(pod) ?? { pod: name, node, reason: phase, message: pod.status?.message ?? `the pod is ${phase}` };
+    const ended = ending(pod) ?? {
+      pod: name,
+      node,
+      reason: phase,
+      message: pod.status?.message ?? `the pod is ${phase}`,
+    };
     return { ...ended, orderly: false };
   }
   if (node !== "" && isNodeLost(node, circumstances)) {
-    return { pod: name, node, reason: "NodeLost", message: `node ${node} is gone or unreachable`, orderly: false };
+    return {
+      pod: name,
+      node,
+      reason: "NodeLost",
+      message: `node ${node} is gone or unreachable`,
+      orderly: false,
+    };
   }
   return containerLoss(pod, group, baseline);
 }
@@ -141,7 +155,14 @@ export function ending(pod: Pod): Omit<Loss, "orderly"> | undefined {
     const ended = state?.terminated ?? lastState?.terminated;
     if (ended === undefined) continue;
     const { exitCode, reason = "Error", message = "" } = ended;
-    return { pod: name, node, container, ...(exitCode === undefined ? {} : { exitCode }), reason, message: lastLines(message) };
+    return {
+      pod: name,
+      node,
+      container,
+      ...(exitCode === undefined ? {} : { exitCode }),
+      reason,
+      message: lastLines(message),
+    };
   }
   const { reason, message = "" } = pod.status ?? {};
   return reason === undefined ? undefined : { pod: name, node, reason, message };

@@ -1,14 +1,17 @@
+import type { z } from "zod";
 import type { OwnerReference } from "../../charts/kubernetes.ts";
-import { labels } from "../../charts/names.ts";
+import { annotations, labels } from "../../charts/names.ts";
 import { type DeploymentSpec, deploymentSpec } from "../../crds/deployment.ts";
 import { platformName } from "../../crds/names.ts";
 import { type PlatformSpec, platformSpec } from "../../crds/platform.ts";
 import { type DeploymentStatus, deploymentStatus } from "../../crds/status.ts";
 import { byDeployment, type Caches } from "./caches.ts";
+import { formationRecord } from "./formation.ts";
 import { type Revision, readRevision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
-import { type Child, controllerOf, type Deployment, type Pod } from "./objects.ts";
+import { type Child, controllerOf, type Deployment, type Node, type Pod } from "./objects.ts";
 import type { Observed, Reading } from "./observed.ts";
+import { cleanRecovery, recoveryRecord } from "./recovery.ts";
 
 function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
   return read(deploymentSpec.safeParse(deployment.spec), "InvalidSpec", "spec");
@@ -48,7 +51,7 @@ function read<T>(
 }
 
 /** Gathers what the caches hold of one deployment. */
-export function observe(key: string, deployment: Deployment, caches: Caches): Observed {
+export function observe(key: string, deployment: Deployment, caches: Caches, now: number): Observed {
   const { name, namespace = "", uid } = deployment.metadata;
   const owner: OwnerReference = {
     apiVersion: deployment.apiVersion,
@@ -60,19 +63,24 @@ export function observe(key: string, deployment: Deployment, caches: Caches): Ob
   };
   const adoptable = (object: Child): boolean => [undefined, uid].includes(controllerOf(object)?.uid);
   const pods = caches.pods.byIndex(byDeployment, key);
+  const status = readStatus(deployment);
   return {
     name,
     namespace,
     owner,
     spec: readSpec(deployment),
-    nextGroupId: readStatus(deployment)?.nextGroupId,
+    annotations: deployment.metadata.annotations ?? {},
+    status,
     platform: readPlatform(caches),
     revisions: caches.revisions.byIndex(byDeployment, key).filter(adoptable).flatMap(revisionOf),
     groups: caches.statefulSets
       .byIndex(byDeployment, key)
       .filter(adoptable)
-      .flatMap((statefulSet) => groupOf(statefulSet, pods)),
+      .flatMap((statefulSet) => groupOf(statefulSet, pods, status)),
     children: caches.shared.flatMap((cache) => cache.byIndex(byDeployment, key)),
+    nodes: nodesOf(pods, caches),
+    tombstones: caches.tombstones.of(key),
+    now,
   };
 }
 
@@ -81,15 +89,51 @@ const revisionOf = (object: Child): Revision[] => {
   return revision === undefined ? [] : [revision];
 };
 
-function groupOf(statefulSet: Child, pods: readonly Pod[]): Group[] {
+function groupOf(statefulSet: Child, pods: readonly Pod[], status: DeploymentStatus | undefined): Group[] {
   const id = Number(statefulSet.metadata.labels?.[labels.group] ?? Number.NaN);
   const ranks = ranksOf(statefulSet);
   if (!Number.isInteger(id) || ranks === undefined) return [];
   const own = pods.filter((pod) => controllerOf(pod)?.uid === statefulSet.metadata.uid);
-  const byRank = Array.from({ length: ranks }, (_, rank) => own.find((pod) => rankOf(pod) === rank));
+  const revision = statefulSet.metadata.labels?.[labels.revision] ?? "";
+  const marks = statefulSet.metadata.annotations ?? {};
+  const formation = annotated(formationRecord, marks[annotations.formation]);
+  const recovery = annotated(recoveryRecord, marks[annotations.recovery]);
+  const told = status?.groups?.find((group) => group.id === id);
   return [
-    { id, revision: statefulSet.metadata.labels?.[labels.revision] ?? "", ranks, statefulSet, pods: byRank },
+    {
+      id,
+      revision,
+      ranks,
+      statefulSet,
+      pods: Array.from({ length: ranks }, (_, rank) => own.find((pod) => rankOf(pod) === rank)),
+      formation,
+      recovery: recovery?.revision === revision ? recovery : cleanRecovery(revision),
+      baseline: told?.formation === formation?.id ? told?.containerRestarts : undefined,
+      stopping: marks[annotations.stopping],
+    },
   ];
+}
+
+/** What was written into an annotation; undefined when there is none, or somebody's hand made it something else. */
+function annotated<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The nodes that these pods are on, as far as they exist. */
+function nodesOf(pods: readonly Pod[], caches: Caches): ReadonlyMap<string, Node> {
+  const names = new Set(pods.flatMap(({ spec }) => spec.nodeName ?? []));
+  return new Map(
+    [...names].flatMap((name) => {
+      const node = caches.nodes.get({ name, namespace: undefined });
+      return node === undefined ? [] : [[name, node] as const];
+    }),
+  );
 }
 
 function ranksOf({ spec }: Child): number | undefined {

@@ -5,14 +5,17 @@ import type { Clock } from "../runtime/clock.ts";
 import type { OwnWrites } from "../runtime/consistency.ts";
 import type { Reconcile, ReconcileResult } from "../runtime/controller.ts";
 import type { Announcer } from "./announce.ts";
-import { type Caches, keyOf, parseKey } from "./caches.ts";
+import { byDeployment, type Caches } from "./caches.ts";
 import { type Decision, decide } from "./decide.ts";
 import { mergePatch } from "./difference.ts";
 import { execute } from "./execute.ts";
+import { farewell } from "./farewell.ts";
+import { keyOf, parseKey } from "./keys.ts";
 import { type Deployment, deploymentView } from "./objects.ts";
 import { observe, readStatus } from "./observe.ts";
 import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleOf, obstacleRetrySeconds } from "./obstacles.ts";
+import { recoveryPolicy } from "./recovery.ts";
 import { isUrgent, type Report, report } from "./report.ts";
 
 export interface ReconcilerOptions {
@@ -50,7 +53,15 @@ export function createReconciler({
     // Children are the garbage collector's once the deployment is being deleted: nothing may be made any more.
     if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) {
       memories.delete(key);
-      if (deployment === undefined) ownWrites.forget(key);
+      const steps = farewell(caches.pods.byIndex(byDeployment, key));
+      await execute(key, ref.namespace, [steps], {
+        client,
+        ownWrites,
+        log,
+        signal,
+        announce: () => undefined,
+      });
+      if (deployment === undefined && steps.length === 0) ownWrites.forget(key);
       return {};
     }
     const unseen = ownWrites.unseen(key);
@@ -61,7 +72,7 @@ export function createReconciler({
     const memory = memories.get(key) ?? {};
     memories.set(key, memory);
 
-    const observed = observe(key, deployment, caches);
+    const observed = observe(key, deployment, caches, clock.now());
     const decision = decide(observed);
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
     const told = await tell(
@@ -86,7 +97,7 @@ export function createReconciler({
       await tell(told.deployment, factsOf(deployment, observed, decision, memory.obstacle), memory, signal);
       return { requeueAfterSeconds: obstacleRetrySeconds };
     }
-    return told.result;
+    return sooner(told.result, decision.wakeMilliseconds);
   };
 
   /** Writes the status if it says something new, or says when to come back for news that can wait. */
@@ -147,13 +158,20 @@ function factsOf(
     name: deployment.metadata.name,
     namespace: deployment.metadata.namespace ?? "",
     generation: deployment.metadata.generation,
-    replicas: observed.spec.ok ? observed.spec.value.replicas : observed.groups.length,
-    current: decision.current,
-    refusals: decision.refusals,
+    decision,
     obstacle: obstacle ?? taken,
     groups: observed.groups,
-    nextGroupId: decision.nextGroupId,
+    policy: recoveryPolicy(observed.spec.ok ? observed.spec.value.recovery : undefined),
   };
+}
+
+/** The earlier of two times to look again. */
+function sooner(a: ReconcileResult, wakeMilliseconds: number | undefined): ReconcileResult {
+  const seconds = Math.min(
+    a.requeueAfterSeconds ?? Number.POSITIVE_INFINITY,
+    (wakeMilliseconds ?? Number.POSITIVE_INFINITY) / 1000,
+  );
+  return Number.isFinite(seconds) ? { requeueAfterSeconds: seconds } : {};
 }
 
 const logObstacle = (log: Logger, { reason, message }: Obstacle): void =>

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { DeploymentSpec } from "../../crds/deployment.ts";
 import { groupFailure } from "../../crds/status.ts";
 import type { Loss } from "./loss.ts";
 
@@ -21,14 +22,25 @@ export const recoveryRecord = z.object({
 });
 export type Recovery = z.output<typeof recoveryRecord>;
 
-export const cleanRecovery = (revision: string): Recovery => ({ revision, broken: 0, orderly: false, failures: [] });
+export const cleanRecovery = (revision: string): Recovery => ({
+  revision,
+  broken: 0,
+  orderly: false,
+  failures: [],
+});
 
 export interface RecoveryPolicy {
   readonly maxRestarts: number;
   readonly windowSeconds: number;
   readonly nodeLossTimeoutSeconds: number;
 }
-export const defaultRecovery: RecoveryPolicy = { maxRestarts: 5, windowSeconds: 3600, nodeLossTimeoutSeconds: 120 };
+
+/** Fills in what the request leaves open; the CRD documents the same figures. */
+export const recoveryPolicy = (given: DeploymentSpec["recovery"]): RecoveryPolicy => ({
+  maxRestarts: given?.maxRestarts ?? 5,
+  windowSeconds: given?.windowSeconds ?? 3600,
+  nodeLossTimeoutSeconds: given?.nodeLossTimeoutSeconds ?? 120,
+});
 
 /** The first rebuild is immediate; then 10 s, doubled to 5 min. */
 const firstDelaySeconds = 10;
@@ -47,7 +59,11 @@ export function withLoss(
 ): Recovery {
   const { gaveUp: _, ...kept } = before;
   const { orderly, ...told } = loss;
-  const lastFailure = { ...told, message: told.message.slice(-2000), time: `${new Date(now).toISOString().slice(0, 19)}Z` };
+  const lastFailure = {
+    ...told,
+    message: told.message.slice(-2000),
+    time: `${new Date(now).toISOString().slice(0, 19)}Z`,
+  };
   const earlier = recent(before, policy, now);
   const failures = orderly ? earlier : [...earlier, { formation, at: now, node: loss.node }];
   const after = { ...kept, broken: formation, orderly, failures, lastFailure };
@@ -56,14 +72,22 @@ export function withLoss(
   return { ...after, gaveUp };
 }
 
-export const recent = (record: Recovery, { windowSeconds }: RecoveryPolicy, now: number): Recovery["failures"] =>
-  record.failures.filter(({ at }) => now - at < windowSeconds * 1000).slice(-100);
+export const recent = (
+  record: Recovery,
+  { windowSeconds }: RecoveryPolicy,
+  now: number,
+): Recovery["failures"] => record.failures.filter(({ at }) => now - at < windowSeconds * 1000).slice(-100);
 
 /**
  * Milliseconds until the next formation may be tried; 0 when it may now. The jitter comes from the group and the count, so
  * that groups that fell together don't rise together, and a restarted operator waits as long.
  */
-export function waitMilliseconds(record: Recovery, policy: RecoveryPolicy, group: string, now: number): number {
+export function waitMilliseconds(
+  record: Recovery,
+  policy: RecoveryPolicy,
+  group: string,
+  now: number,
+): number {
   const failures = recent(record, policy, now);
   const last = failures.at(-1);
   if (last === undefined || failures.length < 2) return 0;

@@ -1,43 +1,52 @@
 import { labels, rank0Selector } from "../../charts/names.ts";
 import type { Condition, DeploymentStatus, GroupStatus } from "../../crds/status.ts";
-import type { Refusal } from "../../synth/serving-plan.ts";
 import { conditionsOf } from "./conditions.ts";
+import type { Decision } from "./decide.ts";
 import type { Revision } from "./frozen.ts";
-import { type Group, groupMessage, groupState, isServing, readyRanks } from "./groups.ts";
+import { containerRestarts, type Group, groupMessage, groupState, isServing, readyRanks } from "./groups.ts";
+import { ending } from "./loss.ts";
 import type { Obstacle } from "./obstacles.ts";
+import { nodesToAvoid, type RecoveryPolicy, recent } from "./recovery.ts";
 
 /** What there is to tell of one deployment at one moment. */
 export interface Report {
   readonly name: string;
   readonly namespace: string;
   readonly generation: number;
-  readonly replicas: number;
-  readonly current: Revision | undefined;
-  readonly refusals: readonly Refusal[];
+  readonly decision: Decision;
   /** Why writes fail, or what is in the way; undefined when nothing is. */
   readonly obstacle: Obstacle | undefined;
   readonly groups: readonly Group[];
-  readonly nextGroupId: number;
+  readonly policy: RecoveryPolicy;
 }
 
-/** The whole status. `before` only lends the times at which its conditions last changed. */
+/** The whole status. `before` lends the times at which its conditions last changed, and the last good revision. */
 export function report(facts: Report, before: DeploymentStatus | undefined, now: Date): DeploymentStatus {
-  const serves = (group: Group): boolean => isServing(group, labels.revision);
-  const { current, groups } = facts;
+  const { groups, decision } = facts;
+  const { replicas, nextGroupId } = decision;
+  const current = decision.target.revision;
+  const updated = groups.filter(({ revision }) => revision === current?.hash);
+  const good = replicas > 0 && groups.length === replicas && updated.filter(serves).length === replicas;
+  const lastGoodRevision = good ? current?.hash : before?.lastGoodRevision;
   return {
     observedGeneration: facts.generation,
     replicas: groups.length,
     readyReplicas: groups.filter(serves).length,
-    updatedReplicas: groups.filter(({ revision }) => revision === current?.hash).length,
+    updatedReplicas: updated.length,
     selector: Object.entries(rank0Selector(facts.name))
       .map(([label, value]) => `${label}=${value}`)
       .join(),
-    nextGroupId: facts.nextGroupId,
+    nextGroupId,
+    ...(lastGoodRevision === undefined ? {} : { lastGoodRevision }),
     ...(current === undefined ? {} : { endpoint: endpointOf(current), plan: planStatus(current) }),
-    groups: [...groups].sort((a, b) => a.id - b.id).map(groupStatus),
+    groups: [...groups]
+      .sort((a, b) => a.id - b.id)
+      .map((group) => groupStatus(group, facts.policy, now.getTime())),
     conditions: withTimes(conditionsOf(facts, serves), facts.generation, before?.conditions ?? [], now),
   };
 }
+
+const serves = (group: Group): boolean => isServing(group, labels.revision);
 
 const endpointOf = ({ plan }: Revision): string =>
   `http://${plan.name}.${plan.namespace}.svc.${plan.clusterDomain}:${plan.port}/v1`;
@@ -65,8 +74,12 @@ function planStatus({ hash, plan }: Revision): DeploymentStatus["plan"] {
   };
 }
 
-function groupStatus(group: Group): GroupStatus {
+function groupStatus(group: Group, policy: RecoveryPolicy, now: number): GroupStatus {
   const message = groupMessage(group);
+  const { formation, recovery } = group;
+  const restarts = recent(recovery, policy, now).length;
+  const avoidedNodes = nodesToAvoid(recovery, policy, now);
+  const lastFailure = recovery.lastFailure ?? singleRankFailure(group);
   return {
     id: group.id,
     revision: group.revision,
@@ -75,7 +88,26 @@ function groupStatus(group: Group): GroupStatus {
     ranks: group.ranks,
     nodes: group.pods.map((pod) => pod?.spec.nodeName ?? ""),
     ...(message === undefined ? {} : { message }),
+    ...(formation === undefined ? {} : { formation: formation.id, ...formedRestarts(group) }),
+    ...(restarts === 0 ? {} : { restarts }),
+    ...(avoidedNodes.length === 0 ? {} : { avoidedNodes }),
+    ...(lastFailure === undefined ? {} : { lastFailure }),
   };
+}
+
+/** Taken once, when the formation became Ready, and kept: later restarts are losses. */
+function formedRestarts(group: Group): Pick<GroupStatus, "containerRestarts"> {
+  const counts = group.baseline ?? (serves(group) ? containerRestarts(group) : undefined);
+  return counts === undefined ? {} : { containerRestarts: [...counts] };
+}
+
+/** A group of one rank is restarted by its kubelet, and its pod remembers the last end. */
+function singleRankFailure({ ranks, pods: [pod] }: Group): GroupStatus["lastFailure"] {
+  const ended = ranks === 1 && pod !== undefined ? ending(pod) : undefined;
+  const time = pod?.status?.containerStatuses?.map(
+    ({ state, lastState }) => (state?.terminated ?? lastState?.terminated)?.finishedAt,
+  )[0];
+  return ended === undefined || time === undefined || time === null ? undefined : { ...ended, time };
 }
 
 /** A condition's time moves only when its status flips. */

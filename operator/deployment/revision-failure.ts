@@ -31,7 +31,9 @@ export function revisionFailure(
   for (const pod of group.pods) {
     const placed = pod === undefined ? undefined : placedSeconds(pod, now);
     if (pod === undefined || placed === undefined) continue;
-    const waiting = pod.status?.containerStatuses?.find(({ state }) => refusals.has(state?.waiting?.reason ?? ""))?.state?.waiting;
+    const waiting = pod.status?.containerStatuses?.find(({ state }) =>
+      refusals.has(state?.waiting?.reason ?? ""),
+    )?.state?.waiting;
     if (waiting !== undefined && placed > refusalSeconds)
       return `pod ${pod.metadata.name} can't start: ${[waiting.reason, waiting.message].filter(Boolean).join(": ")}`;
     if (placed > startupSeconds + pullSeconds)
@@ -42,7 +44,9 @@ export function revisionFailure(
 
 /** Seconds since the pod got its node. */
 function placedSeconds(pod: Pod, now: number): number | undefined {
-  const placed = pod.status?.conditions?.find(({ type, status }) => type === "PodScheduled" && status === "True");
+  const placed = pod.status?.conditions?.find(
+    ({ type, status }) => type === "PodScheduled" && status === "True",
+  );
   const since = placed?.lastTransitionTime;
   return since === undefined || since === null ? undefined : (now - Date.parse(since)) / 1000;
 }

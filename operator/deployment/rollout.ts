@@ -1,3 +1,5 @@
+import type { DeploymentSpec } from "../../crds/deployment.ts";
+
 /**
  * The planner of rollouts and scaling: whole numbers in, group ids out, nothing remembered. Called again after every
  * change, it leads from any state to `replicas` groups on the target revision (save the partition).
@@ -17,7 +19,14 @@ export interface RolloutPolicy {
   /** No update begins; scaling goes on. */
   readonly held: boolean;
 }
-export const defaultRollout = { maxUnavailable: 1, maxSurge: 0, partition: 0, paused: false } as const;
+
+/** Fills in what the request leaves open; the CRD documents the same figures. */
+export const rolloutPolicy = (given: DeploymentSpec["rollout"], failed: boolean): RolloutPolicy => ({
+  maxUnavailable: given?.maxUnavailable ?? 1,
+  maxSurge: given?.maxSurge ?? 0,
+  partition: given?.partition ?? 0,
+  held: failed || given?.paused === true,
+});
 
 export interface GroupView {
   readonly id: number;
@@ -38,24 +47,33 @@ export function planRollout(
   target: string,
   { maxUnavailable, maxSurge, partition, held }: RolloutPolicy,
 ): RolloutPlan {
-  const byId = [...groups].sort((a, b) => a.id - b.id);
-  const outdated = byId.slice(Math.min(partition, replicas)).filter(({ revision }) => revision !== target);
-  const due = held ? [] : outdated;
-  const surge = Math.min(maxSurge, outdated.length);
-  const floor = Math.max(0, replicas - maxUnavailable);
+  const stay = Math.min(partition, replicas);
+  const outdatedOf = (all: readonly GroupView[]): GroupView[] =>
+    [...all]
+      .sort((a, b) => a.id - b.id)
+      .slice(stay)
+      .filter(({ revision }) => revision !== target);
 
-  const superfluous = leastWorthFirst(groups, target).slice(0, Math.max(0, groups.length - replicas - surge));
+  const arrived = groups.filter(({ revision }) => revision === target).length;
+  const mayExceed = Math.min(maxSurge, arrived, outdatedOf(groups).length);
+  const superfluous = leastWorthFirst(groups, target).slice(
+    0,
+    Math.max(0, groups.length - replicas - mayExceed),
+  );
   const kept = groups.filter((group) => !superfluous.includes(group));
+  const due = held ? [] : outdatedOf(kept);
+  const surge = Math.min(maxSurge, due.filter(({ serves }) => serves).length);
+  const floor = Math.max(0, replicas - maxUnavailable);
   const serving = kept.filter(({ serves }) => serves).length;
-  const servingDue = due.filter((group) => group.serves && kept.includes(group));
+  const servingDue = due.filter(({ serves }) => serves);
   // What surges stands for what goes: no more go than there are beyond replicas.
   const replaced = servingDue.slice(0, Math.max(0, Math.min(kept.length - replicas, serving - floor)));
 
-  const idle = due.filter((group) => !group.serves && kept.includes(group));
+  const idle = due.filter(({ serves }) => !serves);
   const spare = maxUnavailable === 0 ? 0 : Math.max(0, serving - replaced.length - floor);
   const update = [...idle, ...servingDue.slice(replaced.length, replaced.length + spare)];
   return {
-    create: Math.max(0, replicas + (held ? 0 : surge) - groups.length),
+    create: Math.max(0, replicas + surge - kept.length),
     update: update.map(({ id }) => id).sort((a, b) => a - b),
     remove: [...superfluous, ...replaced].map(({ id }) => id),
   };

@@ -29,7 +29,11 @@ export interface Target {
 export function findTarget(observed: Observed): Target {
   const { name, namespace, spec, platform, revisions } = observed;
   const newest = [...revisions].sort((a, b) => b.number - a.number)[0];
-  const standing = (refusals: readonly Refusal[]): Target => ({ requested: newest, revision: newest, refusals });
+  const standing = (refusals: readonly Refusal[]): Target => ({
+    requested: newest,
+    revision: newest,
+    refusals,
+  });
   if (!spec.ok) return standing(spec.refusals);
 
   const intent = specHash(spec.value);
@@ -39,7 +43,7 @@ export function findTarget(observed: Observed): Target {
   // What runs was accepted once: a catalogue or platform that would refuse it today changes nothing.
   if (!result.accepted) return frozen === undefined ? standing(result.refusals) : goBack(observed, frozen);
 
-  const { hash } = freeze(result.plan);
+  const { revision: hash } = freeze(result.plan);
   if (frozen !== undefined && (frozen.hash === hash || observed.annotations[annotations.adopt] !== hash)) {
     const changes = frozen.hash === hash ? [] : planChanges(frozen.plan, result.plan);
     const target = goBack(observed, frozen);
@@ -64,7 +68,12 @@ function store(observed: Observed, plan: ServingPlan, intent: string, newest: Re
       revision: number,
     };
     const object = overlay(known.object, marks);
-    const write: Step = { do: "update", resource, object, reason: "the request resolves to this earlier revision" };
+    const write: Step = {
+      do: "update",
+      resource,
+      object,
+      reason: "the request resolves to this earlier revision",
+    };
     const revision = { ...known, number, specHash: intent, failed: undefined };
     return { requested: revision, revision, refusals: [], write };
   }
@@ -83,10 +92,16 @@ function goBack(observed: Observed, requested: Revision): Target {
   const [from, to] = observed.annotations[annotations.rollback]?.split(":") ?? [];
   const wished = from === requested.hash ? earlier(to) : undefined;
   if (wished !== undefined)
-    return { requested, revision: wished, refusals: [], rolledBack: `rolled back by the annotation ${annotations.rollback}` };
+    return {
+      requested,
+      revision: wished,
+      refusals: [],
+      rolledBack: `rolled back by the annotation ${annotations.rollback}`,
+    };
 
   const good = requested.failed === undefined ? undefined : earlier(observed.status?.lastGoodRevision);
-  if (good !== undefined) return { requested, revision: good, refusals: [], rolledBack: requested.failed ?? "" };
+  if (good !== undefined)
+    return { requested, revision: good, refusals: [], rolledBack: requested.failed ?? "" };
   return { requested, revision: requested, refusals: [] };
 }
 
@@ -94,7 +109,10 @@ function goBack(observed: Observed, requested: Revision): Target {
 const historyLimit = 10;
 
 /** Revisions that nothing needs any more, newest first. */
-export function oldRevisions({ revisions, groups, status }: Observed, needed: readonly (Revision | undefined)[]): Revision[] {
+export function oldRevisions(
+  { revisions, groups, status }: Observed,
+  needed: readonly (Revision | undefined)[],
+): Revision[] {
   const used = new Set([
     ...needed.map((revision) => revision?.hash),
     ...groups.map(({ revision }) => revision),

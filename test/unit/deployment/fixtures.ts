@@ -1,16 +1,36 @@
 import { labels, schedulingGate } from "../../../charts/names.ts";
 import type { Group } from "../../../operator/deployment/groups.ts";
-import type { Child, Pod } from "../../../operator/deployment/objects.ts";
+import type { Child, Node, Pod } from "../../../operator/deployment/objects.ts";
+import { cleanRecovery } from "../../../operator/deployment/recovery.ts";
 
 export interface PodState {
   readonly uid: string;
+  /** Container restarts; the last one ended with this exit code. */
+  readonly restarts?: number;
+  readonly exitCode?: number;
+  readonly phase?: string;
+  readonly node?: string;
+  readonly graceSeconds?: number;
   readonly gated?: boolean;
   readonly terminating?: boolean;
   readonly ready?: boolean;
   readonly revision?: string;
 }
 
-export function pod(rank: number, { uid, gated, terminating, ready, revision = "r1" }: PodState): Pod {
+export function pod(rank: number, state: PodState): Pod {
+  const {
+    uid,
+    gated,
+    terminating,
+    ready,
+    restarts = 0,
+    exitCode,
+    phase = "Running",
+    revision = "r1",
+  } = state;
+  const terminated =
+    exitCode === undefined ? {} : { terminated: { exitCode, reason: "Error", message: "CUDA error" } };
+  const container = { name: "sglang", restartCount: restarts, state: { running: {} }, lastState: terminated };
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -20,10 +40,18 @@ export function pod(rank: number, { uid, gated, terminating, ready, revision = "
       uid,
       resourceVersion: "1",
       labels: { [labels.revision]: revision },
-      ...(terminating ? { deletionTimestamp: "2026-11-22T00:00:00Z" } : {}),
+      ...(terminating
+        ? { deletionTimestamp: "2026-11-22T00:00:00Z", deletionGracePeriodSeconds: state.graceSeconds ?? 600 }
+        : {}),
     },
-    spec: gated ? { schedulingGates: [{ name: schedulingGate }] } : { nodeName: `node-${rank}` },
-    status: { conditions: ready ? [{ type: "Ready", status: "True" }] : [] },
+    spec: gated
+      ? { schedulingGates: [{ name: schedulingGate }] }
+      : { nodeName: state.node ?? `node-${rank}` },
+    status: {
+      phase,
+      conditions: ready ? [{ type: "Ready", status: "True" }] : [],
+      ...(gated ? {} : { containerStatuses: [container] }),
+    },
   };
 }
 
@@ -32,6 +60,20 @@ export function statefulSet(id: number, annotations: Record<string, string> = {}
     apiVersion: "apps/v1",
     kind: "StatefulSet",
     metadata: { name: `pro-${id}`, namespace: "team-a", uid: `sts-${id}`, resourceVersion: "1", annotations },
+  };
+}
+
+/** Both nodes of the pods above answer. */
+export const healthyNodes: ReadonlyMap<string, Node> = new Map(
+  [0, 1, 2, 3, 4, 5, 6, 7].map((index) => [`node-${index}`, node(`node-${index}`, "True")]),
+);
+
+export function node(name: string, ready: "True" | "Unknown", since = "2026-11-22T00:00:00Z"): Node {
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, uid: name, resourceVersion: "1" },
+    status: { conditions: [{ type: "Ready", status: ready, lastTransitionTime: since }] },
   };
 }
 
@@ -47,5 +89,9 @@ export function group(
     ranks: pods.length,
     statefulSet: statefulSet(id),
     pods: pods.map((state, rank) => (state === undefined ? undefined : pod(rank, state))),
+    formation: undefined,
+    recovery: cleanRecovery(revision),
+    baseline: undefined,
+    stopping: undefined,
   };
 }
