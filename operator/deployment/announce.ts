@@ -10,12 +10,14 @@ export interface Announcer {
   stalled(deployment: Deployment, condition: Pick<Condition, "reason" | "message">): void;
 }
 
+const warnings: ReadonlySet<string> = new Set(["GroupRebuilding", "GroupGivenUp", "RollingBack"]);
+
 export function createAnnouncer(events: EventRecorder): Announcer {
   return {
     step: (deployment, step) => {
       if (step.event === undefined) return;
       events.record(deployment, {
-        type: step.event === "GroupRebuilding" ? "Warning" : "Normal",
+        type: warnings.has(step.event) ? "Warning" : "Normal",
         reason: step.event,
         action: `${step.do.slice(0, 1).toUpperCase()}${step.do.slice(1)}`,
         note: `${step.resource.kind} ${nameOf(step)}: ${step.reason}`,

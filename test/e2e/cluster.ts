@@ -33,6 +33,8 @@ export interface TestCluster {
   namespace(name: string): Promise<string>;
   /** Creates or changes a MiMoDeployment as a user would, by server-side apply. */
   apply(namespace: string, name: string, spec: Record<string, unknown>): Promise<void>;
+  /** Deletes every MiMoDeployment, and waits until its nodes are free for the next test. */
+  clear(): Promise<void>;
   status(namespace: string, name: string): Promise<z.output<typeof deploymentStatus>>;
   conditions(namespace: string, name: string): Promise<Conditions>;
   becomesReady(namespace: string, name: string, timeoutSeconds?: number): Promise<void>;
@@ -107,6 +109,20 @@ export async function startCluster(): Promise<TestCluster> {
         method: "PATCH",
         body,
         contentType: "application/apply-patch+yaml",
+      });
+    },
+    clear: async () => {
+      const list = z.object({
+        items: z.array(z.object({ metadata: z.object({ name: z.string(), namespace: z.string() }) })),
+      });
+      const all = list.parse(await callApi(controlPlane, "/apis/mimo.dev/v1alpha1/mimodeployments")).items;
+      for (const { metadata } of all)
+        await callApi(controlPlane, deploymentsPath(metadata.namespace, metadata.name), { method: "DELETE" });
+      await eventually("all pods are gone", async () => {
+        const { items } = z
+          .object({ items: z.array(z.unknown()) })
+          .parse(await callApi(controlPlane, "/api/v1/pods"));
+        return items.length === 0 ? true : undefined;
       });
     },
     status,

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { callApi } from "../controlplane/api.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
@@ -18,6 +18,7 @@ afterAll(async () => {
   await operator?.stop();
   await cluster?.stop();
 });
+afterEach(() => cluster.clear());
 
 describe("two lines of YAML", () => {
   test("become served models: the examples go Ready on nodes of their hardware", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { access } from "../../charts/access.ts";
 import { resources } from "../../charts/resources.ts";
 import { callApi } from "../controlplane/api.ts";
@@ -18,6 +18,7 @@ afterAll(async () => {
   await operator?.stop();
   await cluster?.stop();
 });
+afterEach(() => cluster.clear());
 
 const flash = { variant: "MiMo-V2-Flash", hardware: "H200" };
 const send = (
