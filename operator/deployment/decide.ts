@@ -108,7 +108,7 @@ export function decide(observed: Observed): Decision {
     });
   const leavers = [...leaving, ...removed].flatMap((group) =>
     group.statefulSet.metadata.deletionTimestamp === undefined
-      ? removeGroup(group, group.stopping ?? reason)
+      ? removeGroup(group, group.stopping ?? reason, circumstances)
       : [],
   );
   const history = oldRevisions(observed, [target.requested, revision]).flatMap(({ object }) =>

@@ -55,7 +55,7 @@ export function groupWork(
   const stale = presentPods(group).filter((pod) => pod.metadata.labels?.[labels.revision] !== group.revision);
   if (stale.length > 0) {
     const why = `is of another revision than its group's ${group.revision}`;
-    return { stages: [deletions(stopsNow(stale, isDraining(stale)), why)] };
+    return { stages: [deletions(stopsNow(stale, isDraining(stale)), why, circumstances)] };
   }
   if (retry !== undefined && retry !== group.recovery.retry && group.recovery.gaveUp !== undefined) {
     const { gaveUp: _, ...rest } = group.recovery;
@@ -118,12 +118,12 @@ export function groupWork(
       };
     }
     case "stop":
-      return { stages: [deletions(move.stops, move.reason)] };
+      return { stages: [deletions(move.stops, move.reason, circumstances)] };
   }
 }
 
 /** Lets a group go: first it is marked, so that it never comes back; then its ranks stop, and then it is removed. */
-export function removeGroup(group: Group, reason: string): Step[] {
+export function removeGroup(group: Group, reason: string, circumstances: Circumstances): Step[] {
   const { statefulSet } = group;
   const open = presentPods(group).filter((pod) => !isGated(pod));
   const remove: Step = {
@@ -137,10 +137,11 @@ export function removeGroup(group: Group, reason: string): Step[] {
   if (group.ranks === 1) return [{ ...remove, event: "GroupRemoved" }];
   const old = open.filter((pod) => group.formation?.pods[pod.metadata.name] === pod.metadata.uid);
   const draining = isDraining(old);
-  if (!draining) return [{ ...remove, event: "GroupRemoved" }, ...deletions(stopsNow(open, false), reason)];
+  if (!draining)
+    return [{ ...remove, event: "GroupRemoved" }, ...deletions(stopsNow(open, false), reason, circumstances)];
   const marked =
     group.stopping === undefined ? [mark(statefulSet, { [annotations.stopping]: reason }, reason)] : [];
-  return [...marked, ...deletions(stopsNow(old, true), reason)];
+  return [...marked, ...deletions(stopsNow(old, true), reason, circumstances)];
 }
 
 /** Pods whose node can't confirm that they ended: removed by force, or the StatefulSet never replaces them. */
@@ -148,7 +149,7 @@ function deadPods(group: Group, circumstances: Circumstances): Step[] {
   return presentPods(group)
     .filter((pod) => isTerminating(pod) && pod.metadata.deletionGracePeriodSeconds !== 0)
     .filter((pod) => pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, circumstances))
-    .map((pod) => deletion({ pod, graceSeconds: 0 }, `node ${pod.spec.nodeName} is gone or unreachable`));
+    .map((pod) => deletion({ pod }, `node ${pod.spec.nodeName} is gone or unreachable`, circumstances));
 }
 
 function opening(pod: Pod, formation: { id: number; port: number }, avoid: readonly string[]): Step {
@@ -166,17 +167,22 @@ function opening(pod: Pod, formation: { id: number; port: number }, avoid: reado
   };
 }
 
-const deletions = (stops: readonly Stop[], reason: string): Step[] =>
-  stops.map((stop) => deletion(stop, reason));
+const deletions = (stops: readonly Stop[], reason: string, circumstances: Circumstances): Step[] =>
+  stops.map((stop) => deletion(stop, reason, circumstances));
 
-const deletion = ({ pod, graceSeconds }: Stop, reason: string): Step => ({
-  do: "delete",
-  resource: resources.pods,
-  name: pod.metadata.name,
-  uid: pod.metadata.uid,
-  ...(graceSeconds === undefined ? {} : { graceSeconds }),
-  reason,
-});
+/** By force where no kubelet can confirm the end any more. */
+function deletion({ pod, graceSeconds }: Stop, reason: string, circumstances: Circumstances): Step {
+  const lost = pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, circumstances);
+  const grace = lost ? 0 : graceSeconds;
+  return {
+    do: "delete",
+    resource: resources.pods,
+    name: pod.metadata.name,
+    uid: pod.metadata.uid,
+    ...(grace === undefined ? {} : { graceSeconds: grace }),
+    reason,
+  };
+}
 
 /** Annotates exactly this StatefulSet; the template stays. */
 function mark({ metadata }: Child, values: Readonly<Record<string, string>>, reason: string): Step {

@@ -118,12 +118,17 @@ export async function startCluster(): Promise<TestCluster> {
       const all = list.parse(await callApi(controlPlane, "/apis/mimo.dev/v1alpha1/mimodeployments")).items;
       for (const { metadata } of all)
         await callApi(controlPlane, deploymentsPath(metadata.namespace, metadata.name), { method: "DELETE" });
-      await eventually("all pods are gone", async () => {
-        const { items } = z
-          .object({ items: z.array(z.unknown()) })
-          .parse(await callApi(controlPlane, "/api/v1/pods"));
-        return items.length === 0 ? true : undefined;
-      });
+      await eventually(
+        "all pods are gone",
+        async () => {
+          const { items } = z
+            .object({ items: z.array(z.unknown()) })
+            .parse(await callApi(controlPlane, "/api/v1/pods"));
+          return items.length === 0 ? true : undefined;
+          // The garbage collector looks for new kinds every 30 s.
+        },
+        60,
+      );
     },
     status,
     conditions,

@@ -20,6 +20,11 @@ afterAll(async () => {
 afterEach(() => cluster.clear());
 
 const flash = { variant: "MiMo-V2-Flash", hardware: "H200" };
+/** The annotation keeps the simulated kubelet from starting these pods. */
+const badImage = {
+  image: { tag: "no-such-tag" },
+  podTemplate: { annotations: { "kwok.mimo.dev/hold": "Pending" } },
+};
 const annotate = (
   namespace: string,
   name: string,
@@ -156,7 +161,7 @@ describe("a rollout", () => {
     const namespace = await cluster.namespace("bad-image");
     await cluster.apply(namespace, "flash", { ...flash, replicas: 2 });
     await cluster.becomesReady(namespace, "flash");
-    await cluster.apply(namespace, "flash", { ...flash, replicas: 2, image: { tag: "no-such-tag" } });
+    await cluster.apply(namespace, "flash", { ...flash, replicas: 2, ...badImage });
     await cantBePulled(namespace, (image) => image.includes("no-such-tag"));
     const stalled = await cluster.condition(namespace, "flash", "Stalled", "True");
     expect(stalled.reason).toBe("RolloutStalled");
@@ -174,24 +179,20 @@ describe("a rollout", () => {
     await cluster.apply(namespace, "flash", { ...flash, replicas: 2, rollout });
     await cluster.becomesReady(namespace, "flash");
     const good = (await cluster.status(namespace, "flash")).plan?.revision;
-    await cluster.apply(namespace, "flash", {
-      ...flash,
-      replicas: 2,
-      rollout,
-      image: { tag: "no-such-tag" },
-    });
+    await cluster.apply(namespace, "flash", { ...flash, replicas: 2, rollout, ...badImage });
     await cantBePulled(namespace, (image) => image.includes("no-such-tag"));
-    const status = await eventually("both groups serve the good revision again", async () => {
-      const now = await cluster.status(namespace, "flash");
-      return now.readyReplicas === 2 && now.groups?.every(({ revision }) => revision === good)
-        ? now
-        : undefined;
-    });
-    expect(status.plan?.revision).toBe(good);
     const stalled = await cluster.condition(namespace, "flash", "Stalled", "True");
     expect(stalled).toMatchObject({
       reason: "RolledBack",
       message: expect.stringContaining("ImagePullBackOff"),
+    });
+    await eventually("both groups serve the good revision again", async () => {
+      const { plan, readyReplicas, groups } = await cluster.status(namespace, "flash");
+      return plan?.revision === good &&
+        readyReplicas === 2 &&
+        groups?.every(({ revision }) => revision === good)
+        ? true
+        : undefined;
     });
   });
 
