@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     // Whole processes are started in many tests; more files at once only make them wait for each other.
     maxWorkers: 2,
+    setupFiles: ["test/property-seed.ts"],
     testTimeout: 60_000,
     hookTimeout: 1_200_000,
     projects: [

@@ -1,3 +1,5 @@
+import { ranksSuffix } from "../crds/names.ts";
+
 /** Labels, annotations and names of everything that is rendered for a deployment. */
 
 export const labels = {
@@ -52,7 +54,7 @@ export const groupName = (name: string, groupId: number): string => `${name}-${g
 export const podName = (name: string, groupId: number, rank: number): string =>
   `${groupName(name, groupId)}-${rank}`;
 export const apiServiceName = (name: string): string => name;
-export const ranksServiceName = (name: string): string => `${name}-ranks`;
+export const ranksServiceName = (name: string): string => `${name}${ranksSuffix}`;
 export const revisionName = (name: string, revision: string): string => `${name}-${revision}`;
 
 /** On every object; never `app.kubernetes.io/instance`, by which Argo CD tells whose an object is. */

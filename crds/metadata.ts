@@ -1,4 +1,4 @@
-import { platformName } from "./names.ts";
+import { platformName, ranksSuffix } from "./names.ts";
 
 /** One rule on metadata.name, said twice like `Rule`: CEL reaches the name only from the root of the object. */
 export interface NameRule {
@@ -22,6 +22,11 @@ export const nameRules: readonly NameRule[] = [
     message:
       'metadata.name begins with a lower case letter, goes on with lower case letters, digits and "-", and has no ".", since a Service is named after it: for example "mimo-v2-5"',
     check: (name) => serviceName.test(name),
+  },
+  {
+    rule: `!self.metadata.name.endsWith('${ranksSuffix}')`,
+    message: `metadata.name doesn't end in "${ranksSuffix}", for the Service of a deployment's ranks is called so: write another one, for example "mimo-pro"`,
+    check: (name) => !name.endsWith(ranksSuffix),
   },
 ];
 

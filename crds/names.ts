@@ -21,3 +21,6 @@ export type FeatureMode = (typeof featureModes)[number];
 
 /** The only MiMoPlatform that counts. */
 export const platformName = "default";
+
+/** The headless Service of a deployment's ranks is its name and this. */
+export const ranksSuffix = "-ranks";

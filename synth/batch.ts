@@ -1,5 +1,6 @@
 import type { Profile } from "../crds/names.ts";
 import type { Recipe } from "./catalogue/recipes.ts";
+import type { Findings } from "./errors.ts";
 import type { Features } from "./features.ts";
 
 /** How many requests run at once, and what follows from it. */
@@ -29,11 +30,18 @@ export function resolveBatch(
   recipe: Recipe,
   features: Features,
   tokensPerDataParallelRank: number,
+  findings: Findings,
 ): Batch {
   const room = tokensPerDataParallelRank / tokensPerRequest >= throughputRequests / features.dataParallel;
   const larger =
     profile === "Throughput" && room && stepTokens(throughputRequests, features) <= mostDispatchTokens;
   const maxRunningRequests = larger ? throughputRequests : recipe.maxRunningRequests;
+  if (larger) {
+    const before = recipe.maxRunningRequests ?? "the server's default";
+    findings.derivations.push(
+      `--max-running-requests: ${throughputRequests} for profile Throughput (recipe: ${before})`,
+    );
+  }
   const graphs = recipe.cudaGraphMaxBatchSize;
   return {
     ...(maxRunningRequests !== undefined && { maxRunningRequests }),

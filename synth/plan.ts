@@ -63,7 +63,7 @@ function resolve(
     layout,
     findings,
   );
-  const batch = resolveBatch(profile, recipe, features, memory.tokensPerDataParallelRank);
+  const batch = resolveBatch(profile, recipe, features, memory.tokensPerDataParallelRank, findings);
   const source = resolveModelSource(spec, platform, model, findings);
   const cache = resolveCache(platform, findings);
   const resources = resolveResources(spec, nodes, gpu, recipe, source.plan, findings);

@@ -5,6 +5,12 @@ const long = (length: number): string => "a".repeat(length);
 
 export const badNames: readonly BadCase[] = [
   ["a name of 253 characters", deployment({}, { name: long(253) }), "metadata.name", "at most 40 characters"],
+  [
+    "a name that ends like the ranks' Service",
+    deployment({}, { name: "pro-ranks" }),
+    "metadata.name",
+    "write another one",
+  ],
   ["a name of 41 characters", deployment({}, { name: long(41) }), "metadata.name", "write a shorter one"],
   ["a name with a dot", deployment({}, { name: "mimo-v2.5" }), "metadata.name", 'for example "mimo-v2-5"'],
   ["an upper case name", deployment({}, { name: "MiMo" }), "metadata.name", "lower case letters"],
