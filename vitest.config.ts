@@ -5,7 +5,7 @@ export default defineConfig({
     // Whole processes are started in many tests; more files at once only make them wait for each other.
     maxWorkers: 2,
     setupFiles: ["test/property-seed.ts"],
-    testTimeout: 60_000,
+    testTimeout: 240_000,
     hookTimeout: 1_200_000,
     projects: [
       { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },

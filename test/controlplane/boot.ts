@@ -27,8 +27,16 @@ export interface BootOptions {
   readonly controllerManagerFlags?: readonly string[];
   /** Run kube-scheduler (default true). */
   readonly scheduler?: boolean;
+  /**
+   * Installs what controllers should find when they start: the garbage collector looks for new kinds only every 30 s, and
+   * until then leaves the children of their objects.
+   */
+  readonly prepare?: (administrator: Administrator) => Promise<void>;
   readonly onProgress?: Progress;
 }
+
+/** What kubectl needs. */
+export type Administrator = Pick<ControlPlane, "binaries" | "kubeconfig">;
 
 export interface ControlPlane extends ApiAccess {
   readonly directory: string;
@@ -83,6 +91,7 @@ export async function bootControlPlane(options: BootOptions): Promise<ControlPla
     await waitFor(components, "kube-apiserver", () => answersOk(access, "/readyz"));
 
     const kubeconfigs = await writeKubeconfigs(directory, access, tokens);
+    await options.prepare?.({ binaries, kubeconfig: kubeconfigs.admin });
     if (options.controllerManager ?? true) {
       onProgress("starting kube-controller-manager");
       components.start("kube-controller-manager", binaries["kube-controller-manager"], [

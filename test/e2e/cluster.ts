@@ -38,12 +38,13 @@ export interface TestCluster {
   status(namespace: string, name: string): Promise<z.output<typeof deploymentStatus>>;
   conditions(namespace: string, name: string): Promise<Conditions>;
   becomesReady(namespace: string, name: string, timeoutSeconds?: number): Promise<void>;
-  /** Waits until a condition has the status, and returns it. */
+  /** Waits until a condition has the status (and the reason), and returns it. */
   condition(
     namespace: string,
     name: string,
     type: string,
     status: string,
+    reason?: string,
   ): Promise<{ reason: string; message: string }>;
   pods(namespace: string): Promise<PodShape[]>;
   list(path: string): Promise<Stored[]>;
@@ -71,10 +72,9 @@ const nodes = (["H20", "H100", "H200", "B200", "GB300"] as const).flatMap((kind)
 /** A control plane with GPU nodes and the operator's CRDs and RBAC; the operator itself is started by the test. */
 export async function startCluster(): Promise<TestCluster> {
   const directory = await mkdtemp(join(tmpdir(), "mimo-e2e-"));
-  const controlPlane = await bootControlPlane({ directory });
+  const controlPlane = await bootControlPlane({ directory, prepare: installOperator });
   startKwok(controlPlane, { stages: STAGES.fast });
   await createGpuNodes(controlPlane, nodes);
-  await installOperator(controlPlane);
 
   const get = async (path: string): Promise<Stored> => metadataShape.parse(await callApi(controlPlane, path));
   const status = async (namespace: string, name: string) =>
@@ -83,13 +83,14 @@ export async function startCluster(): Promise<TestCluster> {
     const all = (await status(namespace, name)).conditions ?? [];
     return Object.fromEntries(all.map((each) => [each.type, each]));
   };
-  const condition = (namespace: string, name: string, type: string, wanted: string) =>
-    eventually(`${name} is ${type}=${wanted}`, async () => {
+  const condition = (namespace: string, name: string, type: string, wanted: string, reason?: string) =>
+    eventually(`${name} is ${type}=${wanted} ${reason ?? ""}`, async () => {
       const stored = await get(deploymentsPath(namespace, name));
       const { generation } = z.object({ generation: z.int() }).parse(stored.metadata);
       const now = await status(namespace, name);
       const found = now.conditions?.find((each) => each.type === type);
-      if (now.observedGeneration === generation && found?.status === wanted) return found;
+      const isMeant = found?.status === wanted && (reason === undefined || found.reason === reason);
+      if (now.observedGeneration === generation && isMeant) return found;
       throw new Error(JSON.stringify(now.conditions ?? "no status yet"));
     });
   return {
@@ -118,17 +119,12 @@ export async function startCluster(): Promise<TestCluster> {
       const all = list.parse(await callApi(controlPlane, "/apis/mimo.dev/v1alpha1/mimodeployments")).items;
       for (const { metadata } of all)
         await callApi(controlPlane, deploymentsPath(metadata.namespace, metadata.name), { method: "DELETE" });
-      await eventually(
-        "all pods are gone",
-        async () => {
-          const { items } = z
-            .object({ items: z.array(z.unknown()) })
-            .parse(await callApi(controlPlane, "/api/v1/pods"));
-          return items.length === 0 ? true : undefined;
-          // The garbage collector looks for new kinds every 30 s.
-        },
-        60,
-      );
+      await eventually("all pods are gone", async () => {
+        const { items } = z
+          .object({ items: z.array(z.unknown()) })
+          .parse(await callApi(controlPlane, "/api/v1/pods"));
+        return items.length === 0 ? true : undefined;
+      });
     },
     status,
     conditions,

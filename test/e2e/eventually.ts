@@ -2,7 +2,7 @@
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined>,
-  timeoutSeconds = 30,
+  timeoutSeconds = 60,
 ): Promise<T> {
   const deadline = performance.now() + timeoutSeconds * 1000;
   let reason = "no answer yet";

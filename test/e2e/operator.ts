@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { installObjects } from "../../charts/install.ts";
 import { toYaml } from "../../charts/yaml.ts";
-import type { ControlPlane } from "../controlplane/boot.ts";
+import type { Administrator, ControlPlane } from "../controlplane/boot.ts";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { eventually } from "./eventually.ts";
@@ -15,7 +15,7 @@ export const operatorNamespace = "mimo-system";
 export const operatorUser = `system:serviceaccount:${operatorNamespace}:mimo-operator`;
 
 /** Installs what `mimo install` prints, save the Deployment: the operator runs as a process beside the control plane. */
-export async function installOperator(controlPlane: ControlPlane): Promise<void> {
+export async function installOperator(controlPlane: Administrator): Promise<void> {
   const objects = installObjects({ image: "mimo-operator:test" }).filter(({ kind }) => kind !== "Deployment");
   const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], {
     input: toYaml(objects),

@@ -181,11 +181,8 @@ describe("a rollout", () => {
     const good = (await cluster.status(namespace, "flash")).plan?.revision;
     await cluster.apply(namespace, "flash", { ...flash, replicas: 2, rollout, ...badImage });
     await cantBePulled(namespace, (image) => image.includes("no-such-tag"));
-    const stalled = await cluster.condition(namespace, "flash", "Stalled", "True");
-    expect(stalled).toMatchObject({
-      reason: "RolledBack",
-      message: expect.stringContaining("ImagePullBackOff"),
-    });
+    const stalled = await cluster.condition(namespace, "flash", "Stalled", "True", "RolledBack");
+    expect(stalled.message).toContain("ImagePullBackOff");
     await eventually("both groups serve the good revision again", async () => {
       const { plan, readyReplicas, groups } = await cluster.status(namespace, "flash");
       return plan?.revision === good &&
