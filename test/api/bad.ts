@@ -2,7 +2,7 @@ import { badImages, badModels } from "./bad/images-and-models.ts";
 import { badNames, badShapes } from "./bad/names-and-shapes.ts";
 import { badPlatforms } from "./bad/platforms.ts";
 import { badPodTemplates, badScheduling, badServers } from "./bad/servers-and-pods.ts";
-import { badChoices, badNumbers } from "./bad/values.ts";
+import { badChoices, badLifecycles, badNumbers } from "./bad/values.ts";
 import type { Document } from "./documents.ts";
 
 /** What is wrong; the document; the field that the refusal names; words of the refusal that say what to write. */
@@ -19,5 +19,6 @@ export const badCases: readonly BadCase[] = [
   ...badServers,
   ...badScheduling,
   ...badPodTemplates,
+  ...badLifecycles,
   ...badPlatforms,
 ];

@@ -27,6 +27,14 @@ export const goodCases: readonly GoodCase[] = [
       { labels: { "example.com/team": "a" }, annotations: { "Example.com/Note": "any text: ü" } },
     ),
   ],
+  [
+    "every field of its life",
+    deployment({
+      rollout: { maxUnavailable: 0, maxSurge: 1, partition: 1, paused: true, onFailure: "Rollback" },
+      recovery: { maxRestarts: 0, windowSeconds: 60, nodeLossTimeoutSeconds: 10 },
+      suspend: true,
+    }),
+  ],
   ["null where a field may be absent", deployment({ image: null, replicas: null, server: { port: null } })],
   ["no replicas, for an autoscaler", deployment({})],
   ["zero replicas", deployment({ replicas: 0 })],

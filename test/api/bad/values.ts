@@ -99,3 +99,25 @@ export const badNumbers: readonly BadCase[] = [
     "Mi, Gi or Ti",
   ],
 ];
+
+export const badLifecycles: readonly BadCase[] = [
+  [
+    "an update that may neither stop a group nor add one",
+    deployment({ rollout: { maxUnavailable: 0 } }),
+    "spec.rollout",
+    "needs rollout.maxSurge 1 or more",
+  ],
+  [
+    "a way back of its own invention",
+    deployment({ rollout: { onFailure: "Retry" } }),
+    "spec.rollout.onFailure",
+    '"Rollback"',
+  ],
+  [
+    "a window of a second",
+    deployment({ recovery: { windowSeconds: 1 } }),
+    "spec.recovery.windowSeconds",
+    "greater than or equal to 60",
+  ],
+  ["suspend as a word", deployment({ suspend: "yes" }), "spec.suspend", "boolean"],
+];
