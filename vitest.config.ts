@@ -18,6 +18,8 @@ export default defineConfig({
             "test/api*/**/*.test.ts",
             "test/runtime/**/*.test.ts",
             "test/e2e/**/*.test.ts",
+            "test/ranks/**/*.test.ts",
+            "test/lifecycle/**/*.test.ts",
           ],
           fileParallelism: false,
         },

@@ -6,12 +6,14 @@ export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "d
 /** One permission of the operator. */
 export interface Access {
   readonly resource: ApiResource;
-  readonly subresource?: "status" | "finalizers";
+  readonly subresource?: "status" | "finalizers" | "log";
   readonly verbs: readonly Verb[];
   /** In every namespace, or in the operator's own alone. */
   readonly reach: "Cluster" | "OperatorNamespace";
   /** The only objects that it is for; all when absent. */
   readonly names?: readonly string[];
+  /** In a role of its own, which may be left out. */
+  readonly optional?: true;
 }
 
 export const leaseName = "mimo-operator";
@@ -39,6 +41,8 @@ export const access: readonly Access[] = [
   child(resources.networkPolicies),
   // Opening gates and rebuilding groups; pods are created by StatefulSets.
   { resource: resources.pods, verbs: ["list", "watch", "patch", "delete"], reach: "Cluster" },
+  // How far a starting server has loaded; without it no percentage is shown.
+  { resource: resources.pods, subresource: "log", verbs: ["get"], reach: "Cluster", optional: true },
   // Whether a node answers decides about the pods on it.
   { resource: resources.nodes, verbs: ["list", "watch"], reach: "Cluster" },
   { resource: resources.events, verbs: ["create", "patch"], reach: "Cluster" },

@@ -10,10 +10,16 @@ export interface InstallOptions {
   readonly namespace?: string;
   /** The operator's own image. */
   readonly image: string;
+  /** Let the operator read the logs of starting ranks, for the percentage loaded. Default: true. */
+  readonly logAccess?: boolean;
 }
 
 /** Everything that a cluster needs to run the operator, in the order in which it can be applied. */
-export function installObjects({ namespace = "mimo-system", image }: InstallOptions): KubeObject[] {
+export function installObjects({
+  namespace = "mimo-system",
+  image,
+  logAccess = true,
+}: InstallOptions): KubeObject[] {
   const before = synthesize((chart) => {
     new k8s.KubeNamespace(chart, "Namespace", {
       metadata: {
@@ -26,7 +32,7 @@ export function installObjects({ namespace = "mimo-system", image }: InstallOpti
     new k8s.KubeServiceAccount(chart, "ServiceAccount", {
       metadata: { name: operatorName, namespace, labels: operatorLabels },
     });
-    operatorRbac(chart, namespace);
+    operatorRbac(chart, { namespace, logAccess });
     userRoles(chart);
     operatorDeployment(chart, { namespace, image });
   });

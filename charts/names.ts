@@ -49,6 +49,8 @@ export const annotations = {
 export const schedulingGate = "mimo.dev/formation";
 
 export const httpPortName = "http";
+/** Container of a rank's pod in which SGLang runs. */
+export const serverContainer = "sglang";
 
 export const groupName = (name: string, groupId: number): string => `${name}-${groupId}`;
 export const podName = (name: string, groupId: number, rank: number): string =>

@@ -1,7 +1,7 @@
 import type { V1Container, V1EnvVar, V1PodSpec, V1Probe, V1Toleration } from "@kubernetes/client-node";
 import type { Toleration } from "../crds/schema.ts";
 import type { ServingPlan } from "../synth/serving-plan.ts";
-import { commonLabels, httpPortName, labels, schedulingGate } from "./names.ts";
+import { commonLabels, httpPortName, labels, schedulingGate, serverContainer } from "./names.ts";
 import { rendezvousEnv } from "./rendezvous.ts";
 import { volumeMounts, volumes } from "./volumes.ts";
 
@@ -62,7 +62,7 @@ function podSpec(plan: ServingPlan): V1PodSpec {
 function server(plan: ServingPlan): V1Container {
   const { rdma } = plan.resources;
   return {
-    name: "sglang",
+    name: serverContainer,
     image: plan.image.reference,
     imagePullPolicy: plan.image.pullPolicy,
     // Without a shell: the server is PID 1 and gets SIGTERM itself.

@@ -7,29 +7,47 @@ import { resources } from "./resources.ts";
 export const operatorName = "mimo-operator";
 export const operatorLabels = { "app.kubernetes.io/name": operatorName };
 
+/** Lets the operator read logs. Bound by a RoleBinding instead of the ClusterRoleBinding, it is for that namespace alone. */
+const logRoleName = `${operatorName}-logs`;
+
+export interface OperatorRbacOptions {
+  readonly namespace: string;
+  /** Bind what the table calls optional: reading logs. */
+  readonly logAccess: boolean;
+}
+
 /** The operator's roles from the table of its permissions, bound to its ServiceAccount. */
-export function operatorRbac(scope: Construct, namespace: string): void {
+export function operatorRbac(scope: Construct, { namespace, logAccess }: OperatorRbacOptions): void {
   const metadata = { name: operatorName, labels: operatorLabels };
+  const logMetadata = { ...metadata, name: logRoleName };
   const subjects = [{ kind: "ServiceAccount", name: operatorName, namespace }];
-  const roleRef = (kind: "ClusterRole" | "Role") => ({
+  const roleRef = (kind: "ClusterRole" | "Role", name: string) => ({
     apiGroup: "rbac.authorization.k8s.io",
     kind,
-    name: operatorName,
+    name,
   });
 
-  new k8s.KubeClusterRole(scope, "ClusterRole", { metadata, rules: rulesWithin("Cluster") });
+  new k8s.KubeClusterRole(scope, "ClusterRole", { metadata, rules: rulesOf("Cluster") });
   new k8s.KubeClusterRoleBinding(scope, "ClusterRoleBinding", {
     metadata,
-    roleRef: roleRef("ClusterRole"),
+    roleRef: roleRef("ClusterRole", operatorName),
     subjects,
   });
+  new k8s.KubeClusterRole(scope, "LogRole", { metadata: logMetadata, rules: rulesOf("Cluster", true) });
+  if (logAccess) {
+    new k8s.KubeClusterRoleBinding(scope, "LogRoleBinding", {
+      metadata: logMetadata,
+      roleRef: roleRef("ClusterRole", logRoleName),
+      subjects,
+    });
+  }
   new k8s.KubeRole(scope, "Role", {
     metadata: { ...metadata, namespace },
-    rules: rulesWithin("OperatorNamespace"),
+    rules: rulesOf("OperatorNamespace"),
   });
   new k8s.KubeRoleBinding(scope, "RoleBinding", {
     metadata: { ...metadata, namespace },
-    roleRef: roleRef("Role"),
+    roleRef: roleRef("Role", operatorName),
     subjects,
   });
 }
@@ -54,9 +72,9 @@ export function userRoles(scope: Construct): void {
   });
 }
 
-function rulesWithin(reach: Access["reach"]): k8s.PolicyRule[] {
+function rulesOf(reach: Access["reach"], optional = false): k8s.PolicyRule[] {
   return access
-    .filter((entry) => entry.reach === reach)
+    .filter((entry) => entry.reach === reach && (entry.optional ?? false) === optional)
     .map(({ resource, subresource, verbs, names }) => ({
       apiGroups: [resource.group],
       resources: [subresource === undefined ? resource.plural : `${resource.plural}/${subresource}`],

@@ -8,9 +8,12 @@ import { annotations, labels, revisionName } from "./names.ts";
 import { type PodTemplate, podTemplate } from "./pod.ts";
 import { typedObject } from "./typed-object.ts";
 
-/** Renders a plan's pods and names the two by what the pods depend on: a warning in other words is no new revision. */
+/**
+ * Renders a plan's pods and names the two by what running groups are made of, how many pods of which template. A warning in
+ * other words, or a better estimate of memory, is no new revision.
+ */
 export function freeze(plan: ServingPlan): { readonly revision: string; readonly template: PodTemplate } {
-  const revision = fingerprint(inKeyOrder([plan, podTemplate(plan, "")]));
+  const revision = fingerprint(inKeyOrder([plan.nodes, podTemplate(plan, "")]));
   return { revision, template: podTemplate(plan, revision) };
 }
 

@@ -168,6 +168,12 @@ export const mimoDeploymentDefinition = (rules: readonly SpecRule[]): CustomReso
         description: "Reason of the Ready condition",
         jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
       },
+      {
+        name: "Loaded%",
+        type: "integer",
+        description: "Percent of the checkpoint, of the first group that loads",
+        jsonPath: ".status.groups[*].percentLoaded",
+      },
       age,
       {
         name: "Image",

@@ -143,5 +143,21 @@ export const platformSpec = z.object({
     .describe(
       "Folders of nodes that deployments may mount as a model source, with what is below them. Default: none.",
     ),
+  updates: z
+    .object({
+      adoption: z
+        .enum(["OnRequest", "Wave"])
+        .optional()
+        .describe(
+          "OnRequest (the default): what runs stays until somebody sets the annotation mimo.dev/adopt. Wave: the operator adopts by itself, a few deployments at a time, and stops when one fails.",
+        ),
+      maxConcurrent: int32(1, 100)
+        .optional()
+        .describe("Wave: how many deployments may update at the same time. Default: 1."),
+    })
+    .optional()
+    .describe(
+      "How deployments take up what a newer operator or an edit of this platform would make of them.",
+    ),
 });
 export type PlatformSpec = z.output<typeof platformSpec>;

@@ -76,13 +76,15 @@ const group = z.object({
   state: z
     .enum(groupStates)
     .describe(
-      "Pending: ranks missing or without a node. Forming: ranks wait for each other. BackingOff: rebuilt later. GivenUp: not rebuilt any more.",
+      "Pending: ranks missing or without a node. Forming: ranks wait for each other. Starting: all run. Loading, CapturingGraphs: by their logs, where those may be read. BackingOff: rebuilt later. GivenUp: not rebuilt any more.",
     ),
   readyRanks: int32(0, 1000).describe("Ranks that are Ready."),
   ranks: int32(0, 1000).describe("Ranks that it has: one on each node."),
   nodes: z.array(words(253)).max(64).describe("Node of each rank, in order; empty where not scheduled."),
   message: words(1024).optional().describe("Why it isn't Ready yet, where a pod says so."),
-  percentLoaded: int32(0, 100).optional().describe("Of the checkpoint, the rank that is furthest behind."),
+  percentLoaded: int32(0, 100)
+    .optional()
+    .describe("Of the checkpoint while it loads, by the rank that is furthest behind; in steps of 5."),
   formation: int32(0, 2_000_000_000).optional().describe("How often its ranks have met."),
   containerRestarts: z
     .array(int32(0, 2_000_000_000))

@@ -4,8 +4,11 @@ import { pino } from "pino";
 import { leaseName } from "../charts/access.ts";
 import { createAnnouncer } from "./deployment/announce.ts";
 import { type Caches, startCaches } from "./deployment/caches.ts";
+import { followProgress } from "./deployment/follow-progress.ts";
 import { keyOf } from "./deployment/keys.ts";
+import { updateStanding } from "./deployment/observe.ts";
 import { createReconciler } from "./deployment/reconcile.ts";
+import { createWave } from "./deployment/wave.ts";
 import { parseOptions } from "./options.ts";
 import { createClient } from "./runtime/client.ts";
 import { systemClock as clock } from "./runtime/clock.ts";
@@ -66,7 +69,11 @@ const caches = startCaches({
   signal: closing.signal,
   onDeployment: (key) => queue.add(key),
   onPlatform: () => enqueueAll(),
+  onWave: () => {
+    for (const key of wave.next()) queue.add(key);
+  },
 });
+const wave = createWave(() => updateStanding(caches));
 for (const cache of caches.all) metrics.watchReflector(cache);
 
 const health = await startHealthServer({
@@ -126,15 +133,25 @@ async function lead(gate: WriteGate): Promise<void> {
   const interrupted = AbortSignal.any([stop.signal, gate.signal]);
   if (!interrupted.aborted) await Promise.race([synced, once(interrupted, "abort")]);
   if (interrupted.aborted) return;
+  const progress = followProgress({
+    client: createClient(connection, { ...clientOptions, limiter, pool: "watches", maxAttempts: 1 }),
+    pods: caches.pods,
+    clock,
+    log,
+    signal: interrupted,
+    onProgress: (key) => queue.add(key),
+  });
   await runController({
     queue,
     workers: options.workers,
     reconcile: createReconciler({
       client,
       caches,
+      progress,
       ownWrites: createOwnWrites({ clock, cacheOf: caches.cacheOf, expirySeconds: ownWriteExpirySeconds }),
       clock,
       announcer: createAnnouncer(events),
+      wave,
     }),
     resync: { periodSeconds: options.resyncSeconds, keys: allKeys },
     clock,

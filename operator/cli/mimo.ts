@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { styleText } from "node:util";
 import { Command, Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { addClusterCommands } from "./cluster-commands.ts";
 import { runDemo } from "./demo.ts";
 import { formatFinding } from "./finding.ts";
 import { type PlanFormat, plan, planFormats } from "./plan.ts";
@@ -30,7 +31,9 @@ const name = basename(process.argv[1] ?? "").startsWith("kubectl-mimo") ? "kubec
 
 // What renders objects is imported by the commands that do: loading cdk8s takes longer than planning.
 const program = new Command(name)
-  .description("Says what a MiMoDeployment becomes, before anything is applied.")
+  .description(
+    "Says what a MiMoDeployment becomes before anything is applied, and where it stands afterwards.",
+  )
   .version(packageJson.version)
   .helpCommand(false)
   .showHelpAfterError(`(${name} --help tells more)`)
@@ -52,8 +55,7 @@ filesCommand("plan", "Print what each MiMoDeployment is resolved to, or why it i
   )
   .action(async ({ output, ...options }: FileOptions & { output: PlanFormat }, command: Command) => {
     const reviewed = await reviewOptions(options, command);
-    const columns = Math.max(leastColumns, process.stdout.columns || usualColumns);
-    process.stdout.write(plan(reviewed, output, columns));
+    process.stdout.write(plan(reviewed, output, columns()));
   });
 
 filesCommand("render", "Print the objects that the operator would make, as YAML. Needs no cluster.")
@@ -70,6 +72,8 @@ filesCommand("render", "Print the objects that the operator would make, as YAML.
     process.stdout.write(render(await reviewOptions(options, command)) ?? "");
   });
 
+addClusterCommands(program, { columns, examples });
+
 program
   .command("crds")
   .description("Print the CustomResourceDefinitions, as YAML.")
@@ -84,13 +88,14 @@ program
   .description("Print everything that a cluster needs to run the operator, as YAML.")
   .option("-n, --namespace <name>", "namespace of the operator", "mimo-system")
   .option("--image <image>", "the operator's image", `mimo-operator:${packageJson.version}`)
+  .option("--no-log-access", "keep the operator from reading the ranks' logs: no percentage while they load")
   .addHelpText(
     "after",
     examples(
       `install --image registry.example.com/mimo-operator:${packageJson.version} | kubectl apply --server-side -f -`,
     ),
   )
-  .action(async (options: { namespace: string; image: string }) => {
+  .action(async (options: { namespace: string; image: string; logAccess: boolean }) => {
     const { install } = await import("./install.ts");
     process.stdout.write(install(options));
   });
@@ -114,6 +119,10 @@ program
   });
 
 await program.parseAsync();
+
+function columns(): number {
+  return Math.max(leastColumns, process.stdout.columns || usualColumns);
+}
 
 function filesCommand(verb: string, description: string): Command {
   return program

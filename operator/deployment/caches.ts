@@ -20,9 +20,12 @@ import {
   podView,
 } from "./objects.ts";
 import { createTombstones, type Tombstones } from "./tombstones.ts";
+import { holdsUpWave, updateReason } from "./wave.ts";
 
 /** The index by which objects of a deployment are found: its key. */
 export const byDeployment = "deployment";
+/** The index by which deployments are found that stand alike with an update: the reason of their UpdateAvailable. */
+export const byUpdate = "update";
 /** The index by which pods of a node are found: its name. */
 const byNode = "node";
 /** About 2 kB each. */
@@ -55,11 +58,13 @@ export interface CacheOptions {
   /** A deployment, or something of it, changed. */
   readonly onDeployment: (key: string) => void;
   readonly onPlatform: () => void;
+  /** A deployment is done with its update: it is the next one's turn. */
+  readonly onWave: () => void;
 }
 
 /** Watches the deployments and, of everything else, only what carries their labels. */
 export function startCaches(options: CacheOptions): Caches {
-  const { onDeployment, onPlatform, ...common } = options;
+  const { onDeployment, onPlatform, onWave, ...common } = options;
   const children = <T extends KubeObject>(
     resource: ApiResource,
     label: string,
@@ -82,9 +87,11 @@ export function startCaches(options: CacheOptions): Caches {
     ...common,
     resource: resources.mimoDeployments,
     transform: (object) => deploymentView.parse(object),
+    indexes: { [byUpdate]: (deployment) => [updateReason(deployment) ?? ""] },
     onChange: (old, current) => {
       const metadata = (current ?? old)?.metadata;
       if (metadata !== undefined) onDeployment(keyOf(metadata.namespace, metadata.name));
+      if (holdsUpWave(old) && !holdsUpWave(current)) onWave();
     },
   });
   const platforms = startReflector<Platform>({

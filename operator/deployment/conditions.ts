@@ -1,10 +1,12 @@
 import { annotations } from "../../charts/names.ts";
 import type { Condition } from "../../crds/status.ts";
 import type { Refusal } from "../../synth/serving-plan.ts";
+import type { Decision } from "./decide.ts";
 import type { Revision } from "./frozen.ts";
-import { type Group, groupMessage, groupState } from "./groups.ts";
+import { type Group, groupMessage, groupState, percentLoaded } from "./groups.ts";
 import type { Report } from "./report.ts";
 import type { Target } from "./target.ts";
+import { updateReasons } from "./wave.ts";
 
 type Statement = Pick<Condition, "type" | "status" | "reason" | "message">;
 
@@ -24,7 +26,7 @@ export function conditionsOf(facts: Report, serves: (group: Group) => boolean): 
     acceptance(decision.target),
     memoryFit(decision.target.revision),
     placement(groups),
-    updateAvailable(decision.target),
+    updateAvailable(decision, ready),
     say(
       "Reconciling",
       busy ? "True" : "False",
@@ -101,13 +103,18 @@ function readiness(facts: Report, serves: (group: Group) => boolean): Statement 
 
   const waiting = groups.find((group) => !serves(group));
   const state = waiting === undefined ? "Pending" : groupState(waiting);
-  const why = waiting === undefined ? undefined : groupMessage(waiting);
+  const why = waiting === undefined ? undefined : (groupMessage(waiting) ?? loaded(waiting));
   return say(
     "Ready",
     "False",
     state === "Ready" ? "Updating" : state,
     why === undefined ? tally : `${tally}; ${why}`,
   );
+}
+
+function loaded(group: Group): string | undefined {
+  const percent = percentLoaded(group);
+  return percent === undefined ? undefined : `group ${group.id} has loaded ${percent} % of its weights`;
 }
 
 function availability({ groups, decision }: Report, serves: (group: Group) => boolean): Statement {
@@ -132,16 +139,29 @@ function acceptance({ refusals, requested }: Target): Statement {
   );
 }
 
-/** The catalogue or the platform would plan the request otherwise today; what runs stays until somebody adopts it. */
-function updateAvailable({ update }: Target): Statement {
-  if (update === undefined) return say("UpdateAvailable", "False", "UpToDate", "");
-  const how = `set the annotation ${annotations.adopt} to ${update.hash} to adopt it`;
-  return say(
-    "UpdateAvailable",
-    "True",
-    "PlanChanged",
-    `${update.changes.join("; ") || "pods are rendered otherwise"}; ${how}`,
-  );
+/** The catalogue or the platform would plan the request otherwise today; what runs stays until that is adopted. */
+function updateAvailable({ target, adopting, failure }: Decision, ready: Statement): Statement {
+  const { update, requested } = target;
+  if (update !== undefined) {
+    const { hash, wave } = update;
+    if (wave === "itsTurn")
+      return say("UpdateAvailable", "False", updateReasons.adopting, `revision ${hash} is next`);
+    const changes = update.changes.join("; ") || "pods are rendered otherwise";
+    const how = `set the annotation ${annotations.adopt} to ${hash} to adopt it`;
+    return wave === "waits"
+      ? say(
+          "UpdateAvailable",
+          "True",
+          updateReasons.waiting,
+          `${changes}; the platform's wave brings it; ${how} at once`,
+        )
+      : say("UpdateAvailable", "True", updateReasons.available, `${changes}; ${how}`);
+  }
+  if (!adopting || ready.status === "True") return say("UpdateAvailable", "False", updateReasons.none, "");
+  const failed = failure ?? requested?.failed;
+  return failed === undefined
+    ? say("UpdateAvailable", "False", updateReasons.adopting, `revision ${requested?.hash} is on its way`)
+    : say("UpdateAvailable", "False", updateReasons.failed, `revision ${requested?.hash} failed: ${failed}`);
 }
 
 function memoryFit(current: Revision | undefined): Statement {

@@ -14,11 +14,14 @@ import { type RecoveryPolicy, recoveryPolicy } from "./recovery.ts";
 import { revisionFailure } from "./revision-failure.ts";
 import { planRollout, rolloutPolicy } from "./rollout.ts";
 import type { Stages, Step } from "./steps.ts";
-import { findTarget, oldRevisions, type Target } from "./target.ts";
+import { findTarget, isAdoption, oldRevisions, type Target } from "./target.ts";
 
 export interface Decision {
   readonly stages: Stages;
   readonly target: Target;
+  /** The target is a changed plan of the same request, on its first way through the groups. */
+  readonly adopting: boolean;
+  /** Beyond every group seen so far. New groups count once they are there: told before, a crash between would waste their ids. */
   readonly nextGroupId: number;
   /** Serving groups that are wanted: none while suspended. */
   readonly replicas: number;
@@ -45,7 +48,16 @@ export function decide(observed: Observed): Decision {
   const { revision } = target;
   if (revision === undefined || !spec.ok) {
     const replicas = spec.ok ? spec.value.replicas : observed.groups.length;
-    return { stages: [], target, nextGroupId, replicas, suspended: false, maxUnavailable: 1, conflicts: [] };
+    return {
+      stages: [],
+      target,
+      adopting: false,
+      nextGroupId,
+      replicas,
+      suspended: false,
+      maxUnavailable: 1,
+      conflicts: [],
+    };
   }
 
   const suspended = spec.value.suspend === true || observed.annotations[annotations.suspended] === "true";
@@ -126,7 +138,8 @@ export function decide(observed: Observed): Decision {
       [...creations, ...works.flatMap(({ stages }) => stages.flat()), ...leavers, ...history],
     ],
     target,
-    nextGroupId: nextGroupId + newcomers.length,
+    adopting: !suspended && isAdoption(observed, target.requested),
+    nextGroupId,
     replicas,
     suspended,
     maxUnavailable: rollout.maxUnavailable,

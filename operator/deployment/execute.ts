@@ -54,13 +54,13 @@ async function write(key: string, namespace: string, step: Step, executor: Execu
       break;
     case "delete":
       try {
-        await client.delete(step.resource, ref, {
+        const answer = await client.delete(step.resource, ref, {
           signal,
           preconditions: { uid: step.uid },
           propagationPolicy: "Background",
           ...(step.graceSeconds === undefined ? {} : { gracePeriodSeconds: step.graceSeconds }),
         });
-        ownWrites.deleted(key, step.resource, ref, step.uid);
+        ownWrites.deleted(key, step.resource, ref, step.uid, answer);
       } catch (error) {
         if (!isNotFound(error)) throw error;
       }

@@ -7,13 +7,14 @@ import { stopsNow } from "./stopping.ts";
 
 /**
  * What is left to do for a deployment that is gone or going: the garbage collector gives every rank its whole grace, but
- * once rank 0 has finished, the others have nothing to wait for and would only hold their GPUs.
+ * once rank 0 has finished, the others have nothing to wait for and would only hold their GPUs. It deletes ranks in any
+ * order, so a rank 0 that isn't stopping yet is still to finish its requests.
  */
 export function farewell(pods: readonly Pod[]): Step[] {
-  const groups = Map.groupBy(pods.filter(isTerminating), ({ metadata }) => metadata.labels?.[labels.group]);
+  const groups = Map.groupBy(pods, ({ metadata }) => metadata.labels?.[labels.group]);
   return [...groups.values()]
     .flatMap((ranks) => stopsNow(ranks, true))
-    .filter(({ graceSeconds }) => graceSeconds !== undefined)
+    .filter(({ pod, graceSeconds }) => graceSeconds !== undefined && isTerminating(pod))
     .map(({ pod, graceSeconds = 0 }) => ({
       do: "delete",
       resource: resources.pods,

@@ -1,6 +1,7 @@
 import type { groupStates } from "../../crds/status.ts";
 import type { Formation } from "./formation.ts";
 import type { Child, Pod } from "./objects.ts";
+import type { RankProgress } from "./progress.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** A serving group as observed: one StatefulSet and the pods it controls. */
@@ -16,6 +17,8 @@ export interface Group {
   readonly recovery: Recovery;
   /** Container restarts of each rank when the formation became Ready; undefined before. */
   readonly baseline: readonly number[] | undefined;
+  /** By the logs of the ranks that start; undefined where they don't say. */
+  readonly progress: RankProgress | undefined;
   /** Why the group is on its way out; undefined while it is to stay. */
   readonly stopping: string | undefined;
 }
@@ -63,8 +66,13 @@ export function groupState(group: Group): GroupState {
   }
   if (readyRanks(group) === group.ranks) return "Ready";
   if (pods.some((pod) => pod.spec.nodeName === undefined)) return "Pending";
-  return pods.every(hasRun) ? "Starting" : "Pulling";
+  if (!pods.every(hasRun)) return "Pulling";
+  return group.progress?.phase ?? "Starting";
 }
+
+/** Percent of the checkpoint that a loading group has loaded; undefined for any other group, or where no log says so. */
+export const percentLoaded = (group: Group): number | undefined =>
+  groupState(group) === "Loading" && group.progress?.phase === "Loading" ? group.progress.percent : undefined;
 
 const hasRun = (pod: Pod): boolean =>
   pod.status?.containerStatuses?.some(

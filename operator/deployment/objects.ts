@@ -40,6 +40,7 @@ const terminated = z.object({
 const containerStatus = z.object({
   name: z.string(),
   restartCount: z.int().exactOptional(),
+  started: z.boolean().exactOptional(),
   state: z
     .object({
       waiting: waiting.exactOptional(),

@@ -5,13 +5,17 @@ import { type DeploymentSpec, deploymentSpec } from "../../crds/deployment.ts";
 import { platformName } from "../../crds/names.ts";
 import { type PlatformSpec, platformSpec } from "../../crds/platform.ts";
 import { type DeploymentStatus, deploymentStatus } from "../../crds/status.ts";
-import { byDeployment, type Caches } from "./caches.ts";
+import { byDeployment, byUpdate, type Caches } from "./caches.ts";
+import type { ProgressFollower } from "./follow-progress.ts";
 import { formationRecord } from "./formation.ts";
 import { type Revision, readRevision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
+import { keyOf } from "./keys.ts";
 import { type Child, controllerOf, type Deployment, type Node, type Pod } from "./objects.ts";
 import type { Observed, Reading } from "./observed.ts";
+import { groupProgress } from "./progress.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
+import { type Standing, updateReason, updateReasons } from "./wave.ts";
 
 function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
   return read(deploymentSpec.safeParse(deployment.spec), "InvalidSpec", "spec");
@@ -26,6 +30,21 @@ function readPlatform(caches: Caches): Reading<PlatformSpec | undefined> {
     "InvalidPlatform",
     `MiMoPlatform/${platformName}.spec`,
   );
+}
+
+/** Where the deployments stand with updates of their plans. */
+export function updateStanding(caches: Caches): Standing {
+  const platform = readPlatform(caches);
+  const keysOf = (reason: string): string[] =>
+    caches.deployments
+      .byIndex(byUpdate, reason)
+      .map(({ metadata }) => keyOf(metadata.namespace, metadata.name));
+  return {
+    updates: platform.ok ? platform.value?.updates : undefined,
+    waiting: keysOf(updateReasons.waiting),
+    adopting: keysOf(updateReasons.adopting),
+    failed: keysOf(updateReasons.failed),
+  };
 }
 
 /** The status last written; undefined when there is none that this version understands. */
@@ -50,8 +69,15 @@ function read<T>(
   return { ok: false, refusals };
 }
 
-/** Gathers what the caches hold of one deployment. */
-export function observe(key: string, deployment: Deployment, caches: Caches, now: number): Observed {
+/** Gathers what the caches hold of one deployment, and what the logs of its ranks said. */
+export function observe(
+  key: string,
+  deployment: Deployment,
+  caches: Caches,
+  progress: ProgressFollower,
+  takesTurn: boolean,
+  now: number,
+): Observed {
   const { name, namespace = "", uid } = deployment.metadata;
   const owner: OwnerReference = {
     apiVersion: deployment.apiVersion,
@@ -72,11 +98,13 @@ export function observe(key: string, deployment: Deployment, caches: Caches, now
     annotations: deployment.metadata.annotations ?? {},
     status,
     platform: readPlatform(caches),
+    hasTurn: updateReason(deployment) === updateReasons.adopting,
+    takesTurn,
     revisions: caches.revisions.byIndex(byDeployment, key).filter(adoptable).flatMap(revisionOf),
     groups: caches.statefulSets
       .byIndex(byDeployment, key)
       .filter(adoptable)
-      .flatMap((statefulSet) => groupOf(statefulSet, pods, status)),
+      .flatMap((statefulSet) => groupOf(statefulSet, pods, progress, status)),
     children: caches.shared.flatMap((cache) => cache.byIndex(byDeployment, key)),
     nodes: nodesOf(pods, caches),
     tombstones: caches.tombstones.of(key),
@@ -89,7 +117,12 @@ const revisionOf = (object: Child): Revision[] => {
   return revision === undefined ? [] : [revision];
 };
 
-function groupOf(statefulSet: Child, pods: readonly Pod[], status: DeploymentStatus | undefined): Group[] {
+function groupOf(
+  statefulSet: Child,
+  pods: readonly Pod[],
+  progress: ProgressFollower,
+  status: DeploymentStatus | undefined,
+): Group[] {
   const id = Number(statefulSet.metadata.labels?.[labels.group] ?? Number.NaN);
   const ranks = ranksOf(statefulSet);
   if (!Number.isInteger(id) || ranks === undefined) return [];
@@ -109,6 +142,7 @@ function groupOf(statefulSet: Child, pods: readonly Pod[], status: DeploymentSta
       formation,
       recovery: recovery?.revision === revision ? recovery : cleanRecovery(revision),
       baseline: told?.formation === formation?.id ? told?.containerRestarts : undefined,
+      progress: groupProgress(own.map(progress.of)),
       stopping: marks[annotations.stopping],
     },
   ];

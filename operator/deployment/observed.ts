@@ -23,6 +23,10 @@ export interface Observed {
   /** As last written; undefined before the first report. */
   readonly status: DeploymentStatus | undefined;
   readonly platform: Reading<PlatformSpec | undefined>;
+  /** The platform's wave of updates has come to this deployment, which is not on record yet. */
+  readonly takesTurn: boolean;
+  /** It is on record that the deployment takes up a changed plan. */
+  readonly hasTurn: boolean;
   readonly revisions: readonly Revision[];
   readonly groups: readonly Group[];
   /** Services, disruption budgets and network policies that carry the deployment's label, whoever controls them. */

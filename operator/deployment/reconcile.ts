@@ -10,6 +10,7 @@ import { type Decision, decide } from "./decide.ts";
 import { mergePatch } from "./difference.ts";
 import { execute } from "./execute.ts";
 import { farewell } from "./farewell.ts";
+import type { ProgressFollower } from "./follow-progress.ts";
 import { keyOf, parseKey } from "./keys.ts";
 import { type Deployment, deploymentView } from "./objects.ts";
 import { observe, readStatus } from "./observe.ts";
@@ -17,13 +18,16 @@ import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleOf, obstacleRetrySeconds } from "./obstacles.ts";
 import { recoveryPolicy } from "./recovery.ts";
 import { isUrgent, type Report, report } from "./report.ts";
+import { updateReason, updateReasons, type Wave } from "./wave.ts";
 
 export interface ReconcilerOptions {
   readonly client: Client;
   readonly caches: Caches;
+  readonly progress: ProgressFollower;
   readonly ownWrites: OwnWrites;
   readonly clock: Clock;
   readonly announcer: Announcer;
+  readonly wave: Wave;
 }
 
 /** Progress that is not urgent is told at most this often per deployment. */
@@ -41,14 +45,21 @@ interface Memory {
 export function createReconciler({
   client,
   caches,
+  progress,
   ownWrites,
   clock,
   announcer,
+  wave,
 }: ReconcilerOptions): Reconcile {
   const memories = new Map<string, Memory>();
 
   return async (key, signal, log) => {
     const ref = parseKey(key);
+    const unseen = ownWrites.unseen(key);
+    if (unseen !== undefined) {
+      log.debug({ unseen }, "waiting until the caches show the last write");
+      return { requeueAfterSeconds: unseenSeconds };
+    }
     const deployment = caches.deployments.get(ref);
     // Children are the garbage collector's once the deployment is being deleted: nothing may be made any more.
     if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) {
@@ -64,15 +75,11 @@ export function createReconciler({
       if (deployment === undefined && steps.length === 0) ownWrites.forget(key);
       return {};
     }
-    const unseen = ownWrites.unseen(key);
-    if (unseen !== undefined) {
-      log.debug({ unseen }, "waiting until the caches show the last write");
-      return { requeueAfterSeconds: unseenSeconds };
-    }
     const memory = memories.get(key) ?? {};
     memories.set(key, memory);
 
-    const observed = observe(key, deployment, caches, clock.now());
+    const takesTurn = updateReason(deployment) === updateReasons.waiting && wave.takeTurn(key);
+    const observed = observe(key, deployment, caches, progress, takesTurn, clock.now());
     const decision = decide(observed);
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
     const told = await tell(

@@ -3,7 +3,15 @@ import type { Condition, DeploymentStatus, GroupStatus } from "../../crds/status
 import { conditionsOf } from "./conditions.ts";
 import type { Decision } from "./decide.ts";
 import type { Revision } from "./frozen.ts";
-import { containerRestarts, type Group, groupMessage, groupState, isServing, readyRanks } from "./groups.ts";
+import {
+  containerRestarts,
+  type Group,
+  groupMessage,
+  groupState,
+  isServing,
+  percentLoaded,
+  readyRanks,
+} from "./groups.ts";
 import { ending } from "./loss.ts";
 import type { Obstacle } from "./obstacles.ts";
 import { nodesToAvoid, type RecoveryPolicy, recent } from "./recovery.ts";
@@ -76,6 +84,7 @@ function planStatus({ hash, plan }: Revision): DeploymentStatus["plan"] {
 
 function groupStatus(group: Group, policy: RecoveryPolicy, now: number): GroupStatus {
   const message = groupMessage(group);
+  const percent = percentLoaded(group);
   const { formation, recovery } = group;
   const restarts = recent(recovery, policy, now).length;
   const avoidedNodes = nodesToAvoid(recovery, policy, now);
@@ -88,6 +97,7 @@ function groupStatus(group: Group, policy: RecoveryPolicy, now: number): GroupSt
     ranks: group.ranks,
     nodes: group.pods.map((pod) => pod?.spec.nodeName ?? ""),
     ...(message === undefined ? {} : { message }),
+    ...(percent === undefined ? {} : { percentLoaded: percent }),
     ...(formation === undefined ? {} : { formation: formation.id, ...formedRestarts(group) }),
     ...(restarts === 0 ? {} : { restarts }),
     ...(avoidedNodes.length === 0 ? {} : { avoidedNodes }),
@@ -125,11 +135,13 @@ function withTimes(
   });
 }
 
-/** Progress may wait a while to be told; whether the deployment is accepted, stuck, Ready or seen at all may not. */
+/** Progress may wait a while to be told; whether the deployment is accepted, stuck, Ready, behind or seen at all may not. */
 export function isUrgent(before: DeploymentStatus | undefined, after: DeploymentStatus): boolean {
   if (before?.observedGeneration !== after.observedGeneration) return true;
   if (before?.nextGroupId !== after.nextGroupId) return true;
-  return ["Accepted", "Stalled", "Ready"].some((type) => isTrue(before, type) !== isTrue(after, type));
+  return ["Accepted", "Stalled", "Ready", "UpdateAvailable"].some(
+    (type) => isTrue(before, type) !== isTrue(after, type),
+  );
 }
 
 const isTrue = (status: DeploymentStatus | undefined, wanted: string): boolean =>

@@ -2,6 +2,7 @@ import { annotations } from "../../charts/names.ts";
 import { controllerRevision } from "../../charts/render.ts";
 import { resources } from "../../charts/resources.ts";
 import { freeze } from "../../charts/revision.ts";
+import type { DeploymentSpec } from "../../crds/deployment.ts";
 import { planDeployment } from "../../synth/plan.ts";
 import type { Refusal, ServingPlan } from "../../synth/serving-plan.ts";
 import { planChanges } from "./changes.ts";
@@ -9,6 +10,15 @@ import { overlay } from "./difference.ts";
 import { type Revision, specHash } from "./frozen.ts";
 import type { Observed } from "./observed.ts";
 import type { Step } from "./steps.ts";
+
+/** A changed plan of the same request. */
+export interface Update {
+  readonly hash: string;
+  /** In words. */
+  readonly changes: readonly string[];
+  /** Whether the platform's wave brings it, and has come; "no": somebody has to ask for it. */
+  readonly wave: "no" | "waits" | "itsTurn";
+}
 
 /** What groups are to run, and how that came about. */
 export interface Target {
@@ -20,7 +30,7 @@ export interface Target {
   readonly rolledBack?: string;
   readonly refusals: readonly Refusal[];
   /** What today's catalogue and platform would make of the request, where that is something else. */
-  readonly update?: { readonly hash: string; readonly changes: readonly string[] };
+  readonly update?: Update;
   /** Set when the requested revision isn't stored yet, or not as the newest. */
   readonly write?: Step;
 }
@@ -44,16 +54,36 @@ export function findTarget(observed: Observed): Target {
   if (!result.accepted) return frozen === undefined ? standing(result.refusals) : goBack(observed, frozen);
 
   const { revision: hash } = freeze(result.plan);
-  if (frozen !== undefined && (frozen.hash === hash || observed.annotations[annotations.adopt] !== hash)) {
-    const changes = frozen.hash === hash ? [] : planChanges(frozen.plan, result.plan);
-    const target = goBack(observed, frozen);
-    return frozen.hash === hash ? target : { ...target, update: { hash, changes } };
+  if (frozen === undefined) {
+    return store(observed, result.plan, intent, newest, "freezes the plan of a new request");
   }
-  return store(observed, result.plan, intent, newest);
+  if (frozen.hash === hash) return goBack(observed, frozen);
+  const changes = planChanges(frozen.plan, result.plan);
+  const inWave = platform.value?.updates?.adoption === "Wave" && isUpdatable(spec.value, observed);
+  if (observed.annotations[annotations.adopt] === hash || (inWave && observed.hasTurn)) {
+    const said = changes.join("; ") || "pods are rendered otherwise";
+    return store(observed, result.plan, intent, newest, `adopts the changed plan: ${said}`);
+  }
+  const wave = !inWave ? "no" : observed.takesTurn ? "itsTurn" : "waits";
+  return { ...goBack(observed, frozen), update: { hash, changes, wave } };
 }
 
+/** A rollout that its owner has paused, or stopped half-way, isn't begun by the platform. */
+const isUpdatable = ({ rollout, suspend }: DeploymentSpec, observed: Observed): boolean =>
+  rollout?.paused !== true &&
+  (rollout?.partition ?? 0) === 0 &&
+  suspend !== true &&
+  observed.annotations[annotations.suspended] !== "true" &&
+  observed.annotations[annotations.rollback] === undefined;
+
 /** Makes a plan the newest revision: an earlier one of the same content, or a new one. */
-function store(observed: Observed, plan: ServingPlan, intent: string, newest: Revision | undefined): Target {
+function store(
+  observed: Observed,
+  plan: ServingPlan,
+  intent: string,
+  newest: Revision | undefined,
+  reason: string,
+): Target {
   const { revision: hash, template } = freeze(plan);
   const number = (newest?.number ?? 0) + 1;
   const resource = resources.controllerRevisions;
@@ -79,7 +109,7 @@ function store(observed: Observed, plan: ServingPlan, intent: string, newest: Re
   }
   const { owner } = observed;
   const object = controllerRevision({ plan, template, revision: hash, number, specHash: intent, owner });
-  const write: Step = { do: "create", resource, object, reason: "freezes the plan of a new request" };
+  const write: Step = { do: "create", resource, object, reason };
   const revision = { hash, number, specHash: intent, plan, template, failed: undefined, object: undefined };
   return { requested: revision, revision, refusals: [], write };
 }
@@ -104,6 +134,12 @@ function goBack(observed: Observed, requested: Revision): Target {
     return { requested, revision: good, refusals: [], rolledBack: requested.failed ?? "" };
   return { requested, revision: requested, refusals: [] };
 }
+
+/** The requested revision is a changed plan of a request that had another one before, and hasn't served all groups yet. */
+export const isAdoption = ({ revisions, status }: Observed, requested: Revision | undefined): boolean =>
+  requested !== undefined &&
+  status?.lastGoodRevision !== requested.hash &&
+  revisions.some(({ hash, specHash }) => hash !== requested.hash && specHash === requested.specHash);
 
 /** Revisions kept beyond those in use, for going back. */
 const historyLimit = 10;

@@ -56,6 +56,12 @@ export interface LogOptions extends CallOptions {
   readonly limitBytes?: number;
 }
 
+export interface LogStreamOptions extends Omit<LogOptions, "timeoutSeconds"> {
+  /** Goes on until the container ends. */
+  readonly follow?: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** What the server answers to a delete: the object when it lives on for a while, else a `Status`. */
 export type DeleteAnswer = KubeObject & { readonly status?: unknown };
 
@@ -85,6 +91,8 @@ export interface Client {
   evict(ref: ObjectRef, options?: DeleteOptions): Promise<void>;
   /** Log text of a pod's container. */
   log(ref: ObjectRef, options: LogOptions): Promise<string>;
+  /** The same as it comes, in whatever pieces. Never retried. */
+  streamLog(ref: ObjectRef, options: LogStreamOptions): Promise<AsyncIterable<Uint8Array>>;
   watch(resource: ApiResource, options: WatchOptions): AsyncGenerator<WatchEvent>;
   /** Plurals of the resources served under a group version; empty when the group version is not served. */
   discover(apiVersion: string, options?: CallOptions): Promise<ReadonlySet<string>>;

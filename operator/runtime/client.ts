@@ -213,17 +213,9 @@ export function createClient(connection: Connection, options: ClientOptions): Cl
     },
 
     log: (ref, { signal, timeoutSeconds, ...query }) =>
-      send(
-        {
-          verb: "get",
-          resource: resourceName(PODS, "log"),
-          target: targetName(ref),
-          method: "GET",
-          path: withQuery(objectPath(PODS, ref, "log"), { ...query }),
-          idempotent: true,
-        },
-        { signal, ...(timeoutSeconds !== undefined && { timeoutSeconds }) },
-      ),
+      send(logCall(ref, { ...query }), { signal, ...(timeoutSeconds !== undefined && { timeoutSeconds }) }),
+
+    streamLog: (ref, { signal, ...query }) => requester.stream(logCall(ref, { ...query }), signal),
 
     watch: (resource, { namespace, inactivitySeconds, signal, ...query }) =>
       openWatch(requester, options.clock, {
@@ -261,6 +253,16 @@ export function createClient(connection: Connection, options: ClientOptions): Cl
     },
   };
 }
+
+const logCall = (ref: ObjectRef, query: Query) =>
+  ({
+    verb: "get",
+    resource: resourceName(PODS, "log"),
+    target: targetName(ref),
+    method: "GET",
+    path: withQuery(objectPath(PODS, ref, "log"), query),
+    idempotent: true,
+  }) as const;
 
 function refOf({ kind, metadata }: KubeObject): ObjectRef {
   if (metadata.name === undefined) throw new Error(`a ${kind} without metadata.name can't be written`);

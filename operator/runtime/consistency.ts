@@ -23,8 +23,8 @@ export interface OwnWritesOptions {
 export interface OwnWrites {
   /** `object` as the server returned it from a create, update, patch or apply made for reconcile `key`. */
   wrote(key: string, resource: ApiResource, object: KubeObject): void;
-  /** A delete of the object with this UID was accepted. */
-  deleted(key: string, resource: ApiResource, ref: ObjectRef, uid: string): void;
+  /** A delete of the object with this UID was accepted; `answer` is the object where it lives on for a while. */
+  deleted(key: string, resource: ApiResource, ref: ObjectRef, uid: string, answer: KubeObject): void;
   /**
    * undefined when the caches have caught up and a decision for `key` is safe; else which write is not
    * seen yet. The event that shows it will come through the cache's change handler: come back then, and
@@ -61,10 +61,13 @@ export function createOwnWrites({ clock, cacheOf, expirySeconds }: OwnWritesOpti
         throw new Error(`the server returned a ${object.kind} without a resourceVersion`);
       remember(key, resource, refOf(object), (cache) => hasReached(cache, version));
     },
-    deleted: (key, resource, ref, uid) => {
+    deleted: (key, resource, ref, uid, { metadata: { resourceVersion } }) => {
       remember(key, resource, ref, (cache) => {
         const cached = cache.get(ref);
-        return cached?.metadata.uid !== uid || cached.metadata.deletionTimestamp !== undefined;
+        if (cached?.metadata.uid !== uid) return true;
+        // One that was going already may have been given less time: only its version tells.
+        const isGoing = cached.metadata.deletionTimestamp !== undefined;
+        return isGoing && (resourceVersion === undefined || hasReached(cache, resourceVersion));
       });
     },
     unseen: (key) => {

@@ -32,11 +32,14 @@ const FRESH_MILLISECONDS = 10_000;
 /** A credential helper that asks a question on a terminal nobody watches would otherwise hang for ever. */
 const HELPER_LIMIT_MILLISECONDS = 60_000;
 
-/** KUBECONFIG (a path list), else ~/.kube/config, else the pod's service account; `context` picks one by name. */
-export function loadKubeConfig(context?: string): KubeConfig {
-  assertKubeConfigExists();
+/** `file`, else KUBECONFIG (a path list), else ~/.kube/config, else the pod's service account; `context` picks one by name. */
+export function loadKubeConfig(context?: string, file?: string): KubeConfig {
   const config = new KubeConfig();
-  config.loadFromDefault();
+  if (file !== undefined) config.loadFromFile(file);
+  else {
+    assertKubeConfigExists();
+    config.loadFromDefault();
+  }
   if (context !== undefined) {
     if (config.getContextObject(context) === null) {
       const known = config.getContexts().map((each) => each.name);

@@ -32,6 +32,9 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Its signal alone ends it. */
+export type StreamCall = Omit<Call, "timeoutSeconds">;
+
 export interface RequestObservation {
   readonly verb: string;
   readonly resource: string;
@@ -58,7 +61,7 @@ export interface Requester {
   /** The whole body of a successful answer. */
   text(call: Call): Promise<string>;
   /** The open body of a successful answer: for watches, on their own pool. Never retried here. */
-  stream(call: Call, signal: AbortSignal): Promise<Readable>;
+  stream(call: StreamCall, signal: AbortSignal): Promise<Readable>;
 }
 
 const RETRY: BackoffPolicy = { baseSeconds: 0.2, maxSeconds: 5, jitter: 0.5 };
@@ -76,7 +79,7 @@ const CONNECTION_LOST = new Set([
 export function createRequester(options: RequesterOptions): Requester {
   const { connection, clock, random, gate } = options;
 
-  async function send(call: Call, pool: PoolName, signal: AbortSignal): Promise<WireResponse> {
+  async function send(call: StreamCall, pool: PoolName, signal: AbortSignal): Promise<WireResponse> {
     const startedAt = clock.monotonic();
     const observe = (code: string) =>
       options.onRequest?.({
@@ -106,7 +109,7 @@ export function createRequester(options: RequesterOptions): Requester {
     }
   }
 
-  async function failOnErrorStatus(call: Call, response: WireResponse): Promise<void> {
+  async function failOnErrorStatus(call: StreamCall, response: WireResponse): Promise<void> {
     if (response.statusCode < 300) return;
     const retryAfter = response.headers["retry-after"];
     const header = Array.isArray(retryAfter) ? retryAfter[0] : retryAfter;
@@ -203,7 +206,7 @@ export function describeCall(call: Pick<Call, "verb" | "resource" | "target">): 
   return [call.verb, call.resource, call.target].filter((part) => part !== "").join(" ");
 }
 
-function transportError(call: Call, cause: unknown): TransportError {
+function transportError(call: StreamCall, cause: unknown): TransportError {
   const path = call.path.split("?", 1)[0];
   return new TransportError(
     describeCall(call),

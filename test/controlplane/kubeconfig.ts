@@ -34,12 +34,14 @@ export async function writeKubeconfig(
 
 /**
  * A kubeconfig that acts as a ServiceAccount (which has to exist), by a token the API server issues for a day.
+ * @param server where it points to: the API server itself unless a proxy stands before it.
  * @returns its path, `<directory>/<namespace>.<name>.kubeconfig`
  */
 export async function serviceAccountKubeconfig(
   controlPlane: ApiAccess & { readonly directory: string },
   namespace: string,
   name: string,
+  server: string = controlPlane.server,
 ): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
   const body = {
@@ -49,9 +51,14 @@ export async function serviceAccountKubeconfig(
   };
   const { status } = tokenRequest.parse(await callApi(controlPlane, path, { method: "POST", body }));
   const file = join(controlPlane.directory, `${namespace}.${name}.kubeconfig`);
-  return await writeKubeconfig(file, controlPlane, {
-    name: `${namespace}:${name}`,
-    token: status.token,
-    namespace,
-  });
+  const { certificateAuthority } = controlPlane;
+  return await writeKubeconfig(
+    file,
+    { server, certificateAuthority },
+    {
+      name: `${namespace}:${name}`,
+      token: status.token,
+      namespace,
+    },
+  );
 }

@@ -26,7 +26,8 @@ export async function failNode(access: ApiAccess, node: string): Promise<void> {
   const lost = { reason: "NodeStatusUnknown", message: "Kubelet stopped posting node status." };
   await setReady(access, `/api/v1/nodes/${node}/status`, { status: "Unknown", ...lost });
   for (const pod of await podsOn(access, node)) {
-    if (pod.isTrue("Ready")) await setReady(access, pod.statusPath, { status: "False" });
+    await holdTerminating(access, pod, "Terminating");
+    if (pod.isTrue("Ready")) await setReady(access, `${pod.path}/status`, { status: "False" });
   }
 }
 
@@ -47,9 +48,14 @@ export async function recoverNode(access: ApiAccess, node: string): Promise<void
   }
   // A kubelet that is back finds its containers running and says so.
   for (const pod of await podsOn(access, node)) {
-    if (pod.isTrue("ContainersReady")) await setReady(access, pod.statusPath, { status: "True" });
+    await holdTerminating(access, pod, null);
+    if (pod.isTrue("ContainersReady")) await setReady(access, `${pod.path}/status`, { status: "True" });
   }
 }
+
+/** kwok may learn of its lost lease later than of a deletion; the annotation it sees with the deletion itself. */
+const holdTerminating = (access: ApiAccess, { path }: PodOnNode, hold: "Terminating" | null): Promise<void> =>
+  mergePatch(access, path, { metadata: { annotations: { "kwok.mimo.dev/hold": hold } } });
 
 /** Takes the lease from kwok, which acts for a node only while it holds it and waits for another's to run out. */
 async function takeLease(access: ApiAccess, node: string, seconds: number): Promise<void> {
@@ -60,14 +66,14 @@ async function takeLease(access: ApiAccess, node: string, seconds: number): Prom
 }
 
 interface PodOnNode {
-  readonly statusPath: string;
+  readonly path: string;
   isTrue(condition: string): boolean;
 }
 
 async function podsOn(access: ApiAccess, node: string): Promise<PodOnNode[]> {
   const { items } = podList.parse(await callApi(access, `/api/v1/pods?fieldSelector=spec.nodeName=${node}`));
   return items.map(({ metadata, status }) => ({
-    statusPath: `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/status`,
+    path: `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`,
     isTrue: (type) =>
       status.conditions.some((condition) => condition.type === type && condition.status === "True"),
   }));

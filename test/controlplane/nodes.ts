@@ -15,6 +15,8 @@ export interface GpuNodeOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** GPUs of the node (default 8; 4 for GB300). A large one packs many groups on few nodes, each costing heartbeats. */
   readonly gpus?: number;
+  /** Port on loopback at which the API server asks for the logs of its pods. Without it there are none. */
+  readonly logPort?: number;
 }
 
 /** What is created: a v1 Node. */
@@ -32,6 +34,7 @@ export interface NodeObject {
     readonly allocatable: Readonly<Record<string, string>>;
     readonly nodeInfo: Readonly<Record<string, string>>;
     readonly addresses: readonly { type: string; address: string }[];
+    readonly daemonEndpoints?: { readonly kubeletEndpoint: { readonly Port: number } };
   };
 }
 
@@ -106,7 +109,7 @@ const READY_TIMEOUT_SECONDS = 60;
 
 /** The Node object of a machine with GPUs, as the GPU operator leaves it: labels, taint, extended resources. */
 export function gpuNode(options: GpuNodeOptions): NodeObject {
-  const { kind, name } = options;
+  const { kind, name, logPort } = options;
   const machine = MACHINES[kind];
   const gpus = options.gpus ?? machine.gpus;
   // Many small machines in one: what a pod asks for beside its GPUs has to grow along.
@@ -140,7 +143,12 @@ export function gpuNode(options: GpuNodeOptions): NodeObject {
       capacity: resources,
       allocatable: resources,
       nodeInfo: nodeInfo(name, machine.architecture),
-      addresses: [{ type: "Hostname", address: name }],
+      ...(logPort === undefined
+        ? { addresses: [{ type: "Hostname", address: name }] }
+        : {
+            addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+            daemonEndpoints: { kubeletEndpoint: { Port: logPort } },
+          }),
     },
   };
 }

@@ -3,9 +3,10 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ensureBinaries, type Progress } from "../controlplane/binaries.ts";
+import { ensureBinaries } from "../controlplane/binaries.ts";
 import { bootControlPlane } from "../controlplane/boot.ts";
 import { type Components, createComponents } from "../controlplane/components.ts";
+import type { Progress } from "../controlplane/go-programs.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
 import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
 

@@ -3,8 +3,8 @@ import { rmSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { createScreen } from "../../operator/cli/screen.ts";
 import { type Cluster, startCluster, useCluster } from "./cluster.ts";
-import { createScreen } from "./screen.ts";
 import {
   applyExamples,
   applyPlatform,

@@ -6,8 +6,9 @@ import { deploymentStatus } from "../../crds/status.ts";
 import { askApi, callApi } from "../controlplane/api.ts";
 import { type AuditRecord, readAudit } from "../controlplane/audit.ts";
 import { bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
+import { guardNewPods } from "../controlplane/guard-new-pods.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
-import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
+import { createGpuNodes, gpuNode, type NodeObject } from "../controlplane/nodes.ts";
 import { eventually } from "./eventually.ts";
 import { installOperator, operatorUser } from "./operator.ts";
 
@@ -59,7 +60,7 @@ export const deploymentsPath = (namespace: string, name = ""): string =>
   `/apis/mimo.dev/v1alpha1/namespaces/${namespace}/mimodeployments${name === "" ? "" : `/${name}`}`;
 
 /** Eight nodes of every kind; the GB300 nodes are in one NVLink domain. */
-const nodes = (["H20", "H100", "H200", "B200", "GB300"] as const).flatMap((kind) =>
+const eightOfEach = (["H20", "H100", "H200", "B200", "GB300"] as const).flatMap((kind) =>
   [0, 1, 2, 3, 4, 5, 6, 7].map((index) =>
     gpuNode({
       kind,
@@ -70,10 +71,11 @@ const nodes = (["H20", "H100", "H200", "B200", "GB300"] as const).flatMap((kind)
 );
 
 /** A control plane with GPU nodes and the operator's CRDs and RBAC; the operator itself is started by the test. */
-export async function startCluster(): Promise<TestCluster> {
+export async function startCluster(nodes: readonly NodeObject[] = eightOfEach): Promise<TestCluster> {
   const directory = await mkdtemp(join(tmpdir(), "mimo-e2e-"));
   const controlPlane = await bootControlPlane({ directory, prepare: installOperator });
   startKwok(controlPlane, { stages: STAGES.fast });
+  await guardNewPods(controlPlane);
   await createGpuNodes(controlPlane, nodes);
 
   const get = async (path: string): Promise<Stored> => metadataShape.parse(await callApi(controlPlane, path));

@@ -42,19 +42,31 @@ export interface RunningOperator {
 /** Runs the operator as its own ServiceAccount and waits until it works. */
 export async function startOperator(
   controlPlane: ControlPlane,
-  options: { readonly resyncSeconds?: number; readonly name?: string } = {},
+  options: {
+    readonly resyncSeconds?: number;
+    readonly name?: string;
+    /** More than the operator's own default where many deployments fail on purpose. */
+    readonly workers?: number;
+    /** Another way to the API server than the direct one, such as a proxy's URL. */
+    readonly server?: string;
+    /** Of Node, such as `--import`. */
+    readonly nodeArgs?: readonly string[];
+  } = {},
 ): Promise<RunningOperator> {
-  const { resyncSeconds = 36_000, name = "operator" } = options;
-  const kubeconfig = await serviceAccountKubeconfig(controlPlane, operatorNamespace, "mimo-operator");
+  const { resyncSeconds = 36_000, name = "operator", workers = 8, server, nodeArgs = [] } = options;
+  const account = [operatorNamespace, "mimo-operator"] as const;
+  const kubeconfig = await serviceAccountKubeconfig(controlPlane, ...account, server);
   const logFile = join(controlPlane.directory, `${name}.log`);
   const output = createWriteStream(logFile, { flags: "a" });
   const child = spawn(
     process.execPath,
     [
+      ...nodeArgs,
       join(root, "operator/main.ts"),
       "--listen=127.0.0.1:0",
       `--lease-namespace=${operatorNamespace}`,
       `--resync-seconds=${resyncSeconds}`,
+      `--workers=${workers}`,
       `--identity=${name}`,
     ],
     { cwd: root, env: { ...process.env, KUBECONFIG: kubeconfig }, stdio: ["ignore", "pipe", "pipe"] },

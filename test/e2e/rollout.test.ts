@@ -233,34 +233,6 @@ describe("a rollout", () => {
   });
 });
 
-describe("an update of the platform", () => {
-  test("is said to be available, in words, and adopted when asked", async () => {
-    const namespace = await cluster.namespace("adopt");
-    await cluster.apply(namespace, "flash", flash);
-    await cluster.becomesReady(namespace, "flash");
-    const platforms = "/apis/mimo.dev/v1alpha1/mimoplatforms";
-    const body = {
-      apiVersion: "mimo.dev/v1alpha1",
-      kind: "MiMoPlatform",
-      metadata: { name: "default" },
-      spec: { images: { registry: "registry.example.com/mirror" } },
-    };
-    await callApi(cluster.controlPlane, platforms, { method: "POST", body });
-    const available = await cluster.condition(namespace, "flash", "UpdateAvailable", "True");
-    expect(available.message).toMatch(
-      /^image lmsysorg\/sglang:\S+ → registry\.example\.com\/mirror\/lmsysorg\/sglang/,
-    );
-    const revision = /mimo\.dev\/adopt to (\S+) to/.exec(available.message)?.[1] ?? "";
-    await annotate(namespace, "flash", { "mimo.dev/adopt": revision });
-    await eventually("it serves", async () => {
-      const { plan, readyReplicas } = await cluster.status(namespace, "flash");
-      return plan?.revision === revision && readyReplicas === 1 ? true : undefined;
-    });
-    expect((await cluster.conditions(namespace, "flash")).UpdateAvailable?.status).toBe("False");
-    await callApi(cluster.controlPlane, `${platforms}/default`, { method: "DELETE" });
-  });
-});
-
 describe("suspend", () => {
   test.each(["spec", "annotation"])("by %s frees the GPUs, keeps the object, and resumes", async (how) => {
     const namespace = await cluster.namespace(`suspend-${how}`);

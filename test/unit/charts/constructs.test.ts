@@ -28,7 +28,7 @@ describe("cdk8s-plus-28 renders all that it is given", () => {
     "the API's Service": (scope) => apiService(scope, servingPlan()),
     "the disruption budget": (scope) => disruptionBudget(scope, servingPlan()),
     "the network policy": (scope) => networkPolicy(scope, servingPlan()),
-    "the operator's roles": (scope) => operatorRbac(scope, "mimo-system"),
+    "the operator's roles": (scope) => operatorRbac(scope, { namespace: "mimo-system", logAccess: true }),
     "the users' roles": userRoles,
     "the operator's Deployment": (scope) =>
       operatorDeployment(scope, { namespace: "mimo-system", image: "registry.example.com/mimo:1" }),

@@ -15,26 +15,44 @@ function read<T>(kind: string, name: string, from = objects): T {
   return JSON.parse(JSON.stringify(found));
 }
 
-const rulesOf = (kind: "ClusterRole" | "Role"): V1PolicyRule[] =>
-  read<V1ClusterRole>(kind, "mimo-operator").rules ?? [];
+const rulesOf = (kind: "ClusterRole" | "Role", name = "mimo-operator"): V1PolicyRule[] =>
+  read<V1ClusterRole>(kind, name).rules ?? [];
+const allRules = [
+  ...rulesOf("ClusterRole"),
+  ...rulesOf("Role"),
+  ...rulesOf("ClusterRole", "mimo-operator-logs"),
+];
 
 describe("the operator's permissions", () => {
   test("are those of the table, no more and no less", () => {
-    const granted = [...rulesOf("ClusterRole"), ...rulesOf("Role")].map(
-      ({ apiGroups, resources, verbs, resourceNames }) => ({ apiGroups, resources, verbs, resourceNames }),
-    );
-    expect(granted).toEqual(
-      access.map(({ resource, subresource, verbs, names }) => ({
-        apiGroups: [resource.group],
-        resources: [[resource.plural, subresource].filter((part) => part !== undefined).join("/")],
-        verbs,
-        resourceNames: names,
-      })),
-    );
+    const granted = allRules.map(({ apiGroups, resources, verbs, resourceNames }) => ({
+      apiGroups,
+      resources,
+      verbs,
+      resourceNames,
+    }));
+    const table = access.map(({ resource, subresource, verbs, names }) => ({
+      apiGroups: [resource.group],
+      resources: [[resource.plural, subresource].filter((part) => part !== undefined).join("/")],
+      verbs,
+      resourceNames: names,
+    }));
+    expect(granted).toHaveLength(table.length);
+    expect(granted).toEqual(expect.arrayContaining(table));
+  });
+
+  test("keep logs in a role of their own, that nobody is bound to when it is left out", () => {
+    const reads = (rules: V1PolicyRule[]) => rules.some(({ resources }) => resources?.includes("pods/log"));
+    expect([...rulesOf("ClusterRole"), ...rulesOf("Role")].filter((rule) => reads([rule]))).toEqual([]);
+    expect(reads(rulesOf("ClusterRole", "mimo-operator-logs"))).toBe(true);
+    const bindings = (from: typeof objects) =>
+      from.filter(({ kind }) => kind === "ClusterRoleBinding").map(({ metadata }) => metadata.name);
+    expect(bindings(objects)).toEqual(["mimo-operator", "mimo-operator-logs"]);
+    expect(bindings(installObjects({ image, logAccess: false }))).toEqual(["mimo-operator"]);
   });
 
   test("reach no Secret and hold no wildcard", () => {
-    const words = [...rulesOf("ClusterRole"), ...rulesOf("Role")].flatMap((rule) => [
+    const words = allRules.flatMap((rule) => [
       ...(rule.apiGroups ?? []),
       ...(rule.resources ?? []),
       ...rule.verbs,

@@ -147,6 +147,17 @@ describe("a revision", () => {
     expect(freeze(twoNodePlan(change)).revision).not.toBe(freeze(twoNodePlan()).revision);
   });
 
+  test.each<[string, Partial<ServingPlan>]>([
+    ["warning", { warnings: ["in other words"] }],
+    ["provenance", { provenance: { level: "Derived", source: "elsewhere", note: "and why" } }],
+    [
+      "memory estimate",
+      { memory: { weightsGibPerGpu: 1, kvGibPerGpu: 1, tokensPerDataParallelRank: 1, fits: false } },
+    ],
+  ])("is the same when only the %s changes: nobody reloads a terabyte for it", (_, change) => {
+    expect(freeze(twoNodePlan(change)).revision).toBe(freeze(twoNodePlan()).revision);
+  });
+
   test("is in its pods' labels, and no group is in its template", () => {
     const { revision, template } = freeze(twoNodePlan());
     expect(template).toEqual(podTemplate(twoNodePlan(), revision));

@@ -92,6 +92,7 @@ export function group(
     formation: undefined,
     recovery: cleanRecovery(revision),
     baseline: undefined,
+    progress: undefined,
     stopping: undefined,
   };
 }

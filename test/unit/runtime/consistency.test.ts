@@ -5,6 +5,7 @@ import { createFakeClock } from "./fake-clock.ts";
 
 const pods: ApiResource = { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true };
 const events: ApiResource = { ...pods, group: "events.k8s.io", plural: "events", kind: "Event" };
+const status: KubeObject = { apiVersion: "v1", kind: "Status", metadata: {} };
 const ref = { namespace: "ns", name: "a" };
 
 function pod(uid: string, resourceVersion: string, deletionTimestamp?: string): KubeObject {
@@ -54,9 +55,22 @@ test("a deletion is seen when the object is gone, on its way out, or another one
   const { cache, ownWrites } = setUp();
   for (const seen of [undefined, pod("u1", "8", "2026-01-01T00:00:00Z"), pod("u2", "9")]) {
     cache.pod = pod("u1", "5");
-    ownWrites.deleted("ns/pro", pods, ref, "u1");
+    ownWrites.deleted("ns/pro", pods, ref, "u1", status);
     expect(ownWrites.unseen("ns/pro")).toBe("pods ns/a");
     cache.pod = seen;
+    expect(ownWrites.unseen("ns/pro")).toBeUndefined();
+  }
+});
+
+test("a deletion of what is on its way out already is seen when the cache has reached it, or it is gone", () => {
+  const { cache, ownWrites } = setUp();
+  const going = pod("u1", "10", "2026-01-01T00:00:00Z");
+  const sooner = pod("u1", "11", "2026-01-01T00:00:00Z");
+  for (const seen of [sooner, undefined]) {
+    Object.assign(cache, { version: "10", pod: going });
+    ownWrites.deleted("ns/pro", pods, ref, "u1", sooner);
+    expect(ownWrites.unseen("ns/pro")).toBe("pods ns/a");
+    Object.assign(cache, { version: "11", pod: seen });
     expect(ownWrites.unseen("ns/pro")).toBeUndefined();
   }
 });
