@@ -1,0 +1,97 @@
+/** What was done to the pods of a namespace, from the API server's audit log. */
+import { z } from "zod";
+import { annotations } from "../../charts/names.ts";
+import { formationRecord } from "../../operator/deployment/formation.ts";
+import { type AuditRecord, readAudit } from "../controlplane/audit.ts";
+import type { ControlPlane } from "../controlplane/boot.ts";
+import { operatorUser } from "../e2e/operator.ts";
+
+export interface Deeds {
+  /** How often each object was made, by anybody, and each pod removed, by the operator: "create pods/pro-0-1" → 2. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** Pods that the operator deleted again though they were going already, by name. */
+  readonly deletedTwice: readonly string[];
+  /** Formations of which some ranks were let in and others never, such as "pro-0 formation 2". */
+  readonly halfOpened: readonly string[];
+}
+
+const statefulSetController = "system:serviceaccount:kube-system:statefulset-controller";
+
+/** The deeds since `from`, by namespace. */
+export async function deedsByNamespace(
+  { auditLog }: ControlPlane,
+  from: Date,
+): Promise<ReadonlyMap<string, Deeds>> {
+  const records = await readAudit(
+    auditLog,
+    ({ user, mutating, code, time }) =>
+      mutating && code < 300 && time >= from && [operatorUser, statefulSetController].includes(user),
+  );
+  return new Map(
+    [...Map.groupBy(records, ({ namespace }) => namespace)].map(([name, own]) => [name, deedsOf(own)]),
+  );
+}
+
+function deedsOf(records: readonly AuditRecord[]): Deeds {
+  const counts = new Map<string, number>();
+  const deletions: string[] = [];
+  for (const record of records) {
+    const { verb, resource, name, user } = record;
+    if (resource === "events" || (verb !== "create" && verb !== "delete")) continue;
+    if (verb === "delete" && user === operatorUser && resource === "pods") deletions.push(uidOf(record));
+    // The name of a revision depends on its namespace.
+    const key = `${verb} ${resource}${resource === "controllerrevisions" ? "" : `/${name}`}`;
+    if (verb === "create" || user === operatorUser) counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return {
+    counts,
+    deletedTwice: deletions.filter((uid, index) => deletions.indexOf(uid) !== index),
+    halfOpened: halfOpened(records),
+  };
+}
+
+/** What was done more often than in the undisturbed run, in words. */
+export const excess = ({ counts }: Deeds, undisturbed: Deeds): string[] =>
+  [...counts].flatMap(([deed, count]) => {
+    const allowed = undisturbed.counts.get(deed) ?? 0;
+    return count > allowed ? [`${deed}: ${count} times, undisturbed ${allowed}`] : [];
+  });
+
+const deleteOptions = z.object({ preconditions: z.object({ uid: z.string() }) });
+/** Every delete of the operator's is bound to one UID. */
+const uidOf = ({ requestObject }: AuditRecord): string =>
+  deleteOptions.parse(requestObject).preconditions.uid;
+
+const jsonPatch = z.array(z.looseObject({ op: z.string(), path: z.string(), value: z.unknown() }));
+const formationPath = `/metadata/annotations/${annotations.formation.replace("/", "~1")}`;
+
+/** Compares who was on record for each formation with who was let in. */
+function halfOpened(records: readonly AuditRecord[]): string[] {
+  const wanted = new Map<string, string[]>();
+  const opened = new Map<string, Set<string>>();
+  for (const { verb, resource, subresource, name, user, requestObject } of records) {
+    if (user !== operatorUser || verb !== "patch" || subresource !== "") continue;
+    const patch = jsonPatch.safeParse(requestObject).data ?? [];
+    if (resource === "statefulsets") {
+      const record = patch.find(({ path }) => path === formationPath)?.value;
+      if (record === undefined) continue;
+      const { id, pods } = formationRecord.parse(JSON.parse(z.string().parse(record)));
+      wanted.set(`${name} formation ${id}`, Object.keys(pods));
+    }
+    if (resource === "pods" && patch.some(({ path }) => path === "/spec/schedulingGates")) {
+      const id = formationOf(patch);
+      const key = `${name.replace(/-\d+$/, "")} formation ${id}`;
+      opened.set(key, (opened.get(key) ?? new Set()).add(name));
+    }
+  }
+  return [...opened].flatMap(([key, pods]) =>
+    wanted.get(key)?.every((pod) => pods.has(pod)) === true ? [] : [key],
+  );
+}
+
+/** A pod without annotations gets them all at once. */
+function formationOf(patch: z.output<typeof jsonPatch>): string {
+  const single = patch.find(({ path }) => path === formationPath)?.value;
+  const whole = patch.find(({ path }) => path === "/metadata/annotations")?.value;
+  return z.string().parse(single ?? z.record(z.string(), z.string()).parse(whole)[annotations.formation]);
+}
