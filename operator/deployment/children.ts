@@ -41,3 +41,15 @@ export function deletion(child: Child, reason: string): Step & { do: "delete" } 
     reason,
   };
 }
+
+/** Takes up an object of ours that a deletion with --cascade=orphan left without an owner. */
+export const adoption = (child: Child, owner: OwnerReference): Step => ({
+  do: "update",
+  resource: resourceOf(child),
+  object: overlay(child, {
+    apiVersion: child.apiVersion,
+    kind: child.kind,
+    metadata: { name: child.metadata.name, ownerReferences: [owner] },
+  }),
+  reason: "left by a deployment of the same name",
+});

@@ -3,14 +3,14 @@ import { annotations, labels } from "../../charts/names.ts";
 import { groupStatefulSet, sharedObjects } from "../../charts/render.ts";
 import { resources } from "../../charts/resources.ts";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
-import { deletion, find, isOurs, keep } from "./children.ts";
+import { adoption, deletion, find, isOurs, keep } from "./children.ts";
 import type { Revision } from "./frozen.ts";
-import { groupWork, removeGroup, updateGroup } from "./group-steps.ts";
+import { deadPods, groupWork, removeGroup, updateGroup } from "./group-steps.ts";
 import { type Group, isServing } from "./groups.ts";
-import type { Circumstances } from "./loss.ts";
+import { type Circumstances, nodeTimeouts } from "./loss.ts";
 import type { Child } from "./objects.ts";
 import type { Observed } from "./observed.ts";
-import { type RecoveryPolicy, recoveryPolicy } from "./recovery.ts";
+import { recoveryPolicy } from "./recovery.ts";
 import { revisionFailure } from "./revision-failure.ts";
 import { planRollout, rolloutPolicy } from "./rollout.ts";
 import type { Stages, Step } from "./steps.ts";
@@ -119,23 +119,32 @@ export function decide(observed: Observed): Decision {
       return groupWork(group, policy, circumstances, observed.annotations[annotations.retry]);
     });
   const leavers = [...leaving, ...removed].flatMap((group) =>
-    group.statefulSet.metadata.deletionTimestamp === undefined
-      ? removeGroup(group, group.stopping ?? reason, circumstances)
-      : [],
+    removeGroup(group, group.stopping ?? reason, circumstances),
   );
   const history = oldRevisions(observed, [target.requested, revision]).flatMap(({ object }) =>
     object === undefined ? [] : [deletion(object, "beyond the kept history")],
   );
+  const adopted = observed.revisions.flatMap(({ object }) =>
+    object === undefined || isOurs(object, observed.owner) || target.write !== undefined
+      ? []
+      : [adoption(object, observed.owner)],
+  );
   const verdict = rollsBack(spec.value, target, observed, failure);
   const wakes = [
     ...works.flatMap(({ wakeMilliseconds = [] }) => wakeMilliseconds),
-    ...nodeTimeouts(observed, policy),
+    ...nodeTimeouts(circumstances),
   ];
   return {
     stages: [
       target.write === undefined ? verdict : [target.write],
-      [...sharedSteps, ...unwanted],
-      [...creations, ...works.flatMap(({ stages }) => stages.flat()), ...leavers, ...history],
+      [...sharedSteps, ...unwanted, ...adopted],
+      [
+        ...creations,
+        ...works.flatMap(({ stages }) => stages.flat()),
+        ...leavers,
+        ...deadPods(observed.strays, circumstances),
+        ...history,
+      ],
     ],
     target,
     adopting: !suspended && isAdoption(observed, target.requested),
@@ -189,19 +198,4 @@ function rollsBack(
       event: "RollingBack",
     },
   ];
-}
-
-/** When nodes that don't answer will count as lost. */
-function nodeTimeouts({ nodes, now }: Observed, { nodeLossTimeoutSeconds }: RecoveryPolicy): number[] {
-  return [...nodes.values()].flatMap((node) => {
-    const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
-    if (
-      ready?.status !== "Unknown" ||
-      ready.lastTransitionTime === undefined ||
-      ready.lastTransitionTime === null
-    )
-      return [];
-    const left = Date.parse(ready.lastTransitionTime) + nodeLossTimeoutSeconds * 1000 - now;
-    return left > 0 ? [left] : [];
-  });
 }

@@ -7,7 +7,7 @@ import { openGatePatch } from "./formation.ts";
 import type { Revision } from "./frozen.ts";
 import { type Group, isGated, isTerminating, presentPods } from "./groups.ts";
 import { nextMove } from "./life.ts";
-import { type Circumstances, isNodeLost } from "./loss.ts";
+import { type Circumstances, isNodeLost, type NodeWatch } from "./loss.ts";
 import { type Child, controllerOf, type Pod } from "./objects.ts";
 import type { RecoveryPolicy } from "./recovery.ts";
 import type { Step } from "./steps.ts";
@@ -49,7 +49,7 @@ export function groupWork(
   circumstances: Circumstances,
   retry: string | undefined,
 ): GroupWork {
-  const forced = deadPods(group, circumstances);
+  const forced = deadPods(presentPods(group), circumstances);
   if (forced.length > 0) return { stages: [forced] };
 
   const stale = presentPods(group).filter((pod) => pod.metadata.labels?.[labels.revision] !== group.revision);
@@ -125,6 +125,8 @@ export function groupWork(
 /** Lets a group go: first it is marked, so that it never comes back; then its ranks stop, and then it is removed. */
 export function removeGroup(group: Group, reason: string, circumstances: Circumstances): Step[] {
   const { statefulSet } = group;
+  const forced = deadPods(presentPods(group), circumstances);
+  if (forced.length > 0 || statefulSet.metadata.deletionTimestamp !== undefined) return forced;
   const open = presentPods(group).filter((pod) => !isGated(pod));
   const remove: Step = {
     do: "delete",
@@ -144,12 +146,12 @@ export function removeGroup(group: Group, reason: string, circumstances: Circums
   return [...marked, ...deletions(stopsNow(old, true), reason, circumstances)];
 }
 
-/** Pods whose node can't confirm that they ended: removed by force, or the StatefulSet never replaces them. */
-function deadPods(group: Group, circumstances: Circumstances): Step[] {
-  return presentPods(group)
+/** Pods whose node can't confirm that they ended: removed by force, or nothing ever removes them. */
+export function deadPods(pods: readonly Pod[], watch: NodeWatch): Step[] {
+  return pods
     .filter((pod) => isTerminating(pod) && pod.metadata.deletionGracePeriodSeconds !== 0)
-    .filter((pod) => pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, circumstances))
-    .map((pod) => deletion({ pod }, `node ${pod.spec.nodeName} is gone or unreachable`, circumstances));
+    .filter((pod) => pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, watch))
+    .map((pod) => deletion({ pod }, `node ${pod.spec.nodeName} is gone or unreachable`, watch));
 }
 
 function opening(pod: Pod, formation: { id: number; port: number }, avoid: readonly string[]): Step {
@@ -171,8 +173,8 @@ const deletions = (stops: readonly Stop[], reason: string, circumstances: Circum
   stops.map((stop) => deletion(stop, reason, circumstances));
 
 /** By force where no kubelet can confirm the end any more. */
-function deletion({ pod, graceSeconds }: Stop, reason: string, circumstances: Circumstances): Step {
-  const lost = pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, circumstances);
+function deletion({ pod, graceSeconds }: Stop, reason: string, watch: NodeWatch): Step {
+  const lost = pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, watch);
   const grace = lost ? 0 : graceSeconds;
   return {
     do: "delete",

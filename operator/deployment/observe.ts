@@ -17,7 +17,7 @@ import { groupProgress } from "./progress.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
 import { type Standing, updateReason, updateReasons } from "./wave.ts";
 
-function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
+export function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
   return read(deploymentSpec.safeParse(deployment.spec), "InvalidSpec", "spec");
 }
 
@@ -90,6 +90,11 @@ export function observe(
   const adoptable = (object: Child): boolean => [undefined, uid].includes(controllerOf(object)?.uid);
   const pods = caches.pods.byIndex(byDeployment, key);
   const status = readStatus(deployment);
+  const groups = caches.statefulSets
+    .byIndex(byDeployment, key)
+    .filter(adoptable)
+    .flatMap((statefulSet) => groupOf(statefulSet, pods, progress, status));
+  const owned = new Set(groups.flatMap((group) => group.pods));
   return {
     name,
     namespace,
@@ -101,10 +106,8 @@ export function observe(
     hasTurn: updateReason(deployment) === updateReasons.adopting,
     takesTurn,
     revisions: caches.revisions.byIndex(byDeployment, key).filter(adoptable).flatMap(revisionOf),
-    groups: caches.statefulSets
-      .byIndex(byDeployment, key)
-      .filter(adoptable)
-      .flatMap((statefulSet) => groupOf(statefulSet, pods, progress, status)),
+    groups,
+    strays: pods.filter((pod) => !owned.has(pod)),
     children: caches.shared.flatMap((cache) => cache.byIndex(byDeployment, key)),
     nodes: nodesOf(pods, caches),
     tombstones: caches.tombstones.of(key),
@@ -160,7 +163,7 @@ function annotated<T>(schema: z.ZodType<T>, text: string | undefined): T | undef
 }
 
 /** The nodes that these pods are on, as far as they exist. */
-function nodesOf(pods: readonly Pod[], caches: Caches): ReadonlyMap<string, Node> {
+export function nodesOf(pods: readonly Pod[], caches: Caches): ReadonlyMap<string, Node> {
   const names = new Set(pods.flatMap(({ spec }) => spec.nodeName ?? []));
   return new Map(
     [...names].flatMap((name) => {
