@@ -1,8 +1,25 @@
 import type { ServingPlan } from "../../synth/serving-plan.ts";
-import type { Child } from "./objects.ts";
+import { type Child, saysTheSame } from "./objects.ts";
 
-/** Live objects that were found to be as planned, by the first of them: forgotten when a newer one takes its place. */
-const settled = new WeakMap<Child, { readonly plan: ServingPlan; readonly live: readonly Child[] }>();
+/** Stands for what an object says: versions that say the same share it. */
+type Content = object;
+
+const contents = new WeakMap<Child, Content>();
+/** Live objects that were found to be as planned, by the first of them. */
+const settled = new WeakMap<Content, { readonly plan: ServingPlan; readonly live: readonly Content[] }>();
+
+function contentOf(object: Child): Content {
+  const content = contents.get(object) ?? {};
+  contents.set(object, content);
+  return content;
+}
+
+/** True when a newer version says the same as the one before, and then it is as well known. */
+export function isKnown(old: Child, now: Child): boolean {
+  const same = saysTheSame(old, now);
+  if (same) contents.set(now, contentOf(old));
+  return same;
+}
 
 /**
  * What `compare` finds wrong with live objects of a plan. Neither a plan nor a cached object ever changes, so the same ones
@@ -13,13 +30,14 @@ export function differences<T>(
   live: readonly Child[],
   compare: () => readonly T[],
 ): readonly T[] {
-  const [first] = live;
+  const now = live.map(contentOf);
+  const [first] = now;
   const before = first === undefined ? undefined : settled.get(first);
-  if (before?.plan === plan && isSame(before.live, live)) return [];
+  if (before?.plan === plan && isSame(before.live, now)) return [];
   const found = compare();
-  if (first !== undefined && found.length === 0) settled.set(first, { plan, live });
+  if (first !== undefined && found.length === 0) settled.set(first, { plan, live: now });
   return found;
 }
 
-const isSame = (before: readonly Child[], now: readonly Child[]): boolean =>
-  before.length === now.length && before.every((object, index) => object === now[index]);
+const isSame = (before: readonly Content[], now: readonly Content[]): boolean =>
+  before.length === now.length && before.every((content, index) => content === now[index]);
