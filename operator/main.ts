@@ -67,8 +67,11 @@ const caches = startCaches({
   random,
   log,
   signal: closing.signal,
-  onDeployment: (key) => queue.add(key),
-  onPlatform: () => enqueueAll(),
+  // What the first lists bring is looked at, but nobody waits for it.
+  onDeployment: (key) => queue.add(key, isFilled(caches) ? "user" : "resync"),
+  onPlatform: () => {
+    for (const key of allKeys()) queue.add(key, "resync");
+  },
   onWave: () => {
     for (const key of wave.next()) queue.add(key);
   },
@@ -169,8 +172,8 @@ function* allKeys(): Iterable<string> {
   for (const { metadata } of caches.deployments.list()) yield keyOf(metadata.namespace, metadata.name);
 }
 
-function enqueueAll(): void {
-  for (const key of allKeys()) queue.add(key);
+function isFilled({ all }: Caches): boolean {
+  return all.every((cache) => cache.hasSynced());
 }
 
 /** Caches that can't be trusted to show the cluster as it is. */

@@ -19,6 +19,7 @@ import {
   platformView,
   podView,
 } from "./objects.ts";
+import { isKnown } from "./settled.ts";
 import { createTombstones, type Tombstones } from "./tombstones.ts";
 import { holdsUpWave, updateReason } from "./wave.ts";
 
@@ -65,23 +66,19 @@ export interface CacheOptions {
 /** Watches the deployments and, of everything else, only what carries their labels. */
 export function startCaches(options: CacheOptions): Caches {
   const { onDeployment, onPlatform, onWave, ...common } = options;
-  const children = <T extends KubeObject>(
-    resource: ApiResource,
-    label: string,
-    transform: (object: KubeObject) => T,
-  ) =>
-    startReflector<T>({
+  const children = (resource: ApiResource, label: string) =>
+    startReflector<Child>({
       ...common,
       resource,
       labelSelector: label,
-      transform,
+      transform: (object) => childView.parse(object),
       indexes: { [byDeployment]: deploymentKeys },
       onChange: (old, current) => {
+        if (old !== undefined && current !== undefined && isKnown(old, current)) return;
         for (const object of [old, current])
           if (object !== undefined) deploymentKeys(object).forEach(onDeployment);
       },
     });
-  const child = (object: KubeObject): Child => childView.parse(object);
 
   const deployments = startReflector<Deployment>({
     ...common,
@@ -128,10 +125,10 @@ export function startCaches(options: CacheOptions): Caches {
       for (const pod of pods.byIndex(byNode, name)) deploymentKeys(pod).forEach(onDeployment);
     },
   });
-  const statefulSets = children(resources.statefulSets, labels.deployment, child);
-  const revisions = children(resources.controllerRevisions, labels.revisionOf, child);
+  const statefulSets = children(resources.statefulSets, labels.deployment);
+  const revisions = children(resources.controllerRevisions, labels.revisionOf);
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
-    (resource) => children(resource, labels.deployment, child),
+    (resource) => children(resource, labels.deployment),
   );
   const all = [deployments, platforms, pods, nodes, statefulSets, revisions, ...shared];
   return {

@@ -1,18 +1,18 @@
-import type { KubeObject } from "../../charts/kubernetes.ts";
+import type { KubeObject, OwnerReference } from "../../charts/kubernetes.ts";
 import { annotations, labels } from "../../charts/names.ts";
 import { groupStatefulSet, sharedObjects } from "../../charts/render.ts";
 import { resources } from "../../charts/resources.ts";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
-import { adoption, deletion, find, isOurs, keep } from "./children.ts";
+import { adoption, creation, deletion, find, isOurs, keep } from "./children.ts";
 import type { Revision } from "./frozen.ts";
 import { deadPods, groupWork, removeGroup, updateGroup } from "./group-steps.ts";
 import { type Group, isServing } from "./groups.ts";
 import { type Circumstances, nodeTimeouts } from "./loss.ts";
-import type { Child } from "./objects.ts";
 import type { Observed } from "./observed.ts";
 import { recoveryPolicy } from "./recovery.ts";
 import { revisionFailure } from "./revision-failure.ts";
 import { planRollout, rolloutPolicy } from "./rollout.ts";
+import { differences } from "./settled.ts";
 import type { Stages, Step } from "./steps.ts";
 import { findTarget, isAdoption, oldRevisions, type Target } from "./target.ts";
 
@@ -70,17 +70,9 @@ export function decide(observed: Observed): Decision {
     now: observed.now,
   };
 
-  const conflicts: string[] = [];
-  const want = (desired: KubeObject, live: Child | undefined): Step[] => {
-    const step = keep(observed.owner, desired, live);
-    if (step === "conflict") conflicts.push(`${desired.kind} ${desired.metadata.name}`);
-    return step === "conflict" || step === undefined ? [] : [step];
-  };
-  const shared = sharedObjects(revision.plan, observed.owner);
-  const sharedSteps = shared.flatMap((desired) => want(desired, find(observed.children, desired)));
-  const unwanted = observed.children
-    .filter((child) => isOurs(child, observed.owner) && find(shared, child) === undefined)
-    .map((child) => deletion(child, "no longer part of the plan"));
+  const { owner, children } = observed;
+  const shared = differences(revision.plan, children, () => compareShared(revision, observed));
+  const conflicts = shared.filter((found) => typeof found === "string");
 
   const failure = failureOf(revision, observed);
   const rollout = rolloutPolicy(spec.value.rollout, failure !== undefined);
@@ -93,18 +85,18 @@ export function decide(observed: Observed): Decision {
 
   const revisionOf = (hash: string): Revision | undefined =>
     hash === revision.hash ? revision : observed.revisions.find((each) => each.hash === hash);
-  const statefulSet = (of: Revision, groupId: number): KubeObject =>
+  const statefulSet: Render = (of, groupId) =>
     groupStatefulSet({
       plan: of.plan,
       revision: of.hash,
       groupId,
       template: of.template,
-      owner: observed.owner,
+      owner,
     });
   const newcomers = Array.from({ length: plan.create }, (_, index) => nextGroupId + index);
   // While the target is held back, scaling goes on with what is known to serve.
   const known = rollout.held ? revisionOf(views.find((view) => view.serves)?.revision ?? "") : undefined;
-  const creations = newcomers.flatMap((id) => want(statefulSet(known ?? revision, id), undefined));
+  const creations = newcomers.map((id) => creation(statefulSet(known ?? revision, id)));
 
   const works = staying
     .filter((group) => !removed.includes(group))
@@ -114,7 +106,7 @@ export function decide(observed: Observed): Decision {
         return {
           stages: [updateGroup(group, statefulSet(revision, group.id), own, revision, observed.owner.uid)],
         };
-      const drift = own === undefined ? [] : want(statefulSet(own, group.id), group.statefulSet);
+      const drift = own === undefined ? [] : driftOf(group, own, statefulSet, owner);
       if (drift.length > 0) return { stages: [drift] };
       return groupWork(group, policy, circumstances, observed.annotations[annotations.retry]);
     });
@@ -137,7 +129,7 @@ export function decide(observed: Observed): Decision {
   return {
     stages: [
       target.write === undefined ? verdict : [target.write],
-      [...sharedSteps, ...unwanted, ...adopted],
+      [...shared.filter((found) => typeof found !== "string"), ...adopted],
       [
         ...creations,
         ...works.flatMap(({ stages }) => stages.flat()),
@@ -157,6 +149,24 @@ export function decide(observed: Observed): Decision {
     ...(wakes.length === 0 ? {} : { wakeMilliseconds: Math.min(...wakes) }),
   };
 }
+
+/** Steps towards what all groups share, and the names of objects in the way. */
+function compareShared({ plan }: Revision, { owner, children }: Observed): (Step | string)[] {
+  const wanted = sharedObjects(plan, owner);
+  const unwanted = children.filter((child) => isOurs(child, owner) && find(wanted, child) === undefined);
+  return [
+    ...wanted.flatMap((desired) => keep(owner, desired, find(children, desired))),
+    ...unwanted.map((child) => deletion(child, "no longer part of the plan")),
+  ];
+}
+
+function driftOf(group: Group, own: Revision, render: Render, owner: OwnerReference): Step[] {
+  const { statefulSet, id } = group;
+  const found = differences(own.plan, [statefulSet], () => keep(owner, render(own, id), statefulSet));
+  return found.filter((each) => typeof each !== "string");
+}
+
+type Render = (revision: Revision, groupId: number) => KubeObject;
 
 const serves = (group: Group): boolean => isServing(group, labels.revision);
 

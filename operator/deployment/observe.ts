@@ -11,7 +11,7 @@ import { formationRecord } from "./formation.ts";
 import { type Revision, readRevision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
 import { keyOf } from "./keys.ts";
-import { type Child, controllerOf, type Deployment, type Node, type Pod } from "./objects.ts";
+import { type Child, controllerOf, type Deployment, type Node, type Platform, type Pod } from "./objects.ts";
 import type { Observed, Reading } from "./observed.ts";
 import { groupProgress } from "./progress.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
@@ -21,15 +21,22 @@ export function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
   return read(deploymentSpec.safeParse(deployment.spec), "InvalidSpec", "spec");
 }
 
-/** The platform's settings; undefined when no MiMoPlatform exists, and then the catalogue's defaults count. */
+const noPlatform: Reading<undefined> = { ok: true, value: undefined };
+const platformReadings = new WeakMap<Platform, Reading<PlatformSpec>>();
+
+/**
+ * The platform's settings; undefined when no MiMoPlatform exists, and then the catalogue's defaults count. The same answer
+ * as long as nothing changed.
+ */
 function readPlatform(caches: Caches): Reading<PlatformSpec | undefined> {
   const platform = caches.platforms.get({ name: platformName, namespace: undefined });
-  if (platform === undefined) return { ok: true, value: undefined };
-  return read(
-    platformSpec.safeParse(platform.spec ?? {}),
-    "InvalidPlatform",
-    `MiMoPlatform/${platformName}.spec`,
-  );
+  if (platform === undefined) return noPlatform;
+  const known = platformReadings.get(platform);
+  if (known !== undefined) return known;
+  const parsed = platformSpec.safeParse(platform.spec ?? {});
+  const reading = read(parsed, "InvalidPlatform", `MiMoPlatform/${platformName}.spec`);
+  platformReadings.set(platform, reading);
+  return reading;
 }
 
 /** Where the deployments stand with updates of their plans. */

@@ -91,12 +91,10 @@ export function createReconciler({
     const observed = observe(key, deployment, caches, progress, takesTurn, clock.now());
     const decision = decide(observed);
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
-    const told = await tell(
-      deployment,
-      factsOf(deployment, observed, decision, memory.obstacle),
-      memory,
-      signal,
-    );
+    const facts = (): Report => factsOf(deployment, observed, decision, memory.obstacle);
+    // The first status waits for the first writes: they are seen at once, and one status then tells of both.
+    const isFirst = deployment.status === undefined && decision.stages.flat().length > 0;
+    const told: Told = isFirst ? { deployment, result: {} } : await tell(deployment, facts(), memory, signal);
     try {
       await execute(key, ref.namespace, decision.stages, {
         client,
@@ -112,9 +110,9 @@ export function createReconciler({
         return { requeueAfterSeconds: 0 };
       }
       memory.obstacle = obstacleOf(error);
+      if (isFirst || memory.obstacle !== undefined) await tell(told.deployment, facts(), memory, signal);
       if (memory.obstacle === undefined) throw error;
       logObstacle(log, memory.obstacle);
-      await tell(told.deployment, factsOf(deployment, observed, decision, memory.obstacle), memory, signal);
       return { requeueAfterSeconds: obstacleRetrySeconds };
     }
     return sooner(told.result, decision.wakeMilliseconds);
