@@ -15,6 +15,7 @@ import { type Child, controllerOf, type Deployment, type Node, type Pod } from "
 import type { Observed, Reading } from "./observed.ts";
 import { groupProgress } from "./progress.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
+import { restartRecord } from "./restart.ts";
 import { type Standing, updateReason, updateReasons } from "./wave.ts";
 
 function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
@@ -141,6 +142,7 @@ function groupOf(
       pods: Array.from({ length: ranks }, (_, rank) => own.find((pod) => rankOf(pod) === rank)),
       formation,
       recovery: recovery?.revision === revision ? recovery : cleanRecovery(revision),
+      restart: annotated(restartRecord, marks[annotations.restarted]),
       baseline: told?.formation === formation?.id ? told?.containerRestarts : undefined,
       progress: groupProgress(own.map(progress.of)),
       stopping: marks[annotations.stopping],
