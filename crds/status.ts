@@ -18,6 +18,18 @@ const condition = z.object({
 });
 export type Condition = z.output<typeof condition>;
 
+/**
+ * What the API server says of a deployment until the operator does. Tools that wait (kstatus, and Flux by it) take an object
+ * without conditions for finished.
+ */
+export const unseen = {
+  type: "Ready",
+  status: "Unknown",
+  reason: "Unseen",
+  message: "the operator has not looked at it yet; if that stays so, look at the operator's log",
+  lastTransitionTime: "1970-01-01T00:00:00Z",
+} as const satisfies Condition;
+
 const memory = z.object({
   weightsGibPerGpu: words(16).describe("Weights on each GPU, in GiB. Estimated."),
   kvGibPerGpu: words(16).describe("KV cache on each GPU, in GiB. Estimated."),

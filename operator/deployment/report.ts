@@ -50,7 +50,12 @@ export function report(facts: Report, before: DeploymentStatus | undefined, now:
     groups: [...groups]
       .sort((a, b) => a.id - b.id)
       .map((group) => groupStatus(group, facts.policy, now.getTime())),
-    conditions: withTimes(conditionsOf(facts, serves), facts.generation, before?.conditions ?? [], now),
+    conditions: withTimes(
+      conditionsOf(facts, serves),
+      facts.generation,
+      before?.observedGeneration === undefined ? [] : (before.conditions ?? []),
+      now,
+    ),
   };
 }
 
