@@ -52,6 +52,9 @@ const plan = z.object({
   tensorParallel: int32(0, 10_000).describe("--tp-size."),
   dataParallel: int32(0, 10_000).describe("--dp-size; 1 without DP attention."),
   expertParallel: int32(0, 10_000).describe("--ep-size."),
+  startupSeconds: int32(0, 2_000_000_000)
+    .optional()
+    .describe("What a start may take before the container is restarted. Not measured."),
   command: words(16_384).describe("Command line of one rank."),
   memory: memory.describe("What the GPUs hold; estimated, not measured on GPUs."),
   provenance: words(1024).describe("Who says that this recipe works, and what differs from it."),

@@ -49,7 +49,7 @@ export function updateStanding(caches: Caches): Standing {
 }
 
 /** The status last written; undefined when there is none that this version understands. */
-export function readStatus(deployment: Deployment): DeploymentStatus | undefined {
+export function readStatus(deployment: Pick<Deployment, "status">): DeploymentStatus | undefined {
   const result = deploymentStatus.safeParse(deployment.status);
   return result.success ? result.data : undefined;
 }

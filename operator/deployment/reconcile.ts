@@ -12,6 +12,7 @@ import { execute } from "./execute.ts";
 import { farewell } from "./farewell.ts";
 import type { ProgressFollower } from "./follow-progress.ts";
 import { keyOf, parseKey } from "./keys.ts";
+import type { DeploymentMetrics } from "./metrics.ts";
 import { type Deployment, deploymentView } from "./objects.ts";
 import { observe, readStatus } from "./observe.ts";
 import type { Observed } from "./observed.ts";
@@ -28,6 +29,7 @@ export interface ReconcilerOptions {
   readonly clock: Clock;
   readonly announcer: Announcer;
   readonly wave: Wave;
+  readonly metrics: DeploymentMetrics;
 }
 
 /** Progress that is not urgent is told at most this often per deployment. */
@@ -50,6 +52,7 @@ export function createReconciler({
   clock,
   announcer,
   wave,
+  metrics,
 }: ReconcilerOptions): Reconcile {
   const memories = new Map<string, Memory>();
 
@@ -64,6 +67,7 @@ export function createReconciler({
     // Children are the garbage collector's once the deployment is being deleted: nothing may be made any more.
     if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) {
       memories.delete(key);
+      metrics.forgot(key);
       const steps = farewell(caches.pods.byIndex(byDeployment, key));
       await execute(key, ref.namespace, [steps], {
         client,
@@ -80,6 +84,7 @@ export function createReconciler({
 
     const takesTurn = updateReason(deployment) === updateReasons.waiting && wave.takeTurn(key);
     const observed = observe(key, deployment, caches, progress, takesTurn, clock.now());
+    metrics.looked(key, observed);
     const decision = decide(observed);
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
     const told = await tell(
