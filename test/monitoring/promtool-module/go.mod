@@ -1,4 +1,4 @@
-module mimo.dev/mimo-operator/test/monitoring/promtool
+module mimo.dev/mimo-operator/test/monitoring/promtool-module
 
 go 1.26.0
 
