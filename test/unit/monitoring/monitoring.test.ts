@@ -40,6 +40,13 @@ describe("queries of alerts and dashboards", () => {
   });
 });
 
+test("docs/operations.md explains every metric of our own, and no other", () => {
+  const page = readFileSync(resolve(root, "docs/operations.md"), "utf8");
+  const told = new Set(page.match(/\b(?:mimo_(?:deployment|group)|reflector)_[a-z_]+/g));
+  const made = operatorMetrics().filter((name) => /^(mimo|reflector)_/.test(name));
+  expect([...told].sort()).toEqual(made.sort());
+});
+
 describe("alerts", () => {
   const folder = resolve(root, "docs/runbooks");
   const pages = globSync("MiMo*.md", { cwd: folder }).map((page) => basename(page, ".md"));
