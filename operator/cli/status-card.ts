@@ -38,7 +38,7 @@ export const isStuck = (deployment: Deployment): boolean =>
 /** One line that says where it stands, for logs. */
 export function statusLine(deployment: Deployment): string {
   const { reason, message } = readyOf(deployment);
-  return `${deployment.metadata.name}: ${reason}: ${message.split("\n").join("; ")}`;
+  return `${reason}: ${message.split("\n").join("; ")}`;
 }
 
 /** A screenful: what it is, its groups, and of the conditions those that call for attention. */
