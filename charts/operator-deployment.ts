@@ -3,7 +3,8 @@ import type { Construct } from "constructs";
 import { operatorLabels, operatorName } from "./rbac.ts";
 
 const healthPort = 8080;
-const healthPortName = "health";
+/** Where metrics are, too. */
+export const operatorHealthPort = "health";
 
 export interface OperatorDeploymentOptions {
   readonly namespace: string;
@@ -61,7 +62,7 @@ function podSpec(image: string): k8s.PodSpec {
           { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
           { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
         ],
-        ports: [{ name: healthPortName, containerPort: healthPort, protocol: "TCP" }],
+        ports: [{ name: operatorHealthPort, containerPort: healthPort, protocol: "TCP" }],
         livenessProbe: { ...probe("/healthz"), failureThreshold: 6 },
         readinessProbe: probe("/readyz"),
         resources: {
@@ -80,7 +81,7 @@ function podSpec(image: string): k8s.PodSpec {
 
 function probe(path: string): k8s.Probe {
   return {
-    httpGet: { path, port: k8s.IntOrString.fromString(healthPortName) },
+    httpGet: { path, port: k8s.IntOrString.fromString(operatorHealthPort) },
     periodSeconds: 10,
     timeoutSeconds: 5,
   };

@@ -6,6 +6,7 @@ import { createAnnouncer } from "./deployment/announce.ts";
 import { type Caches, startCaches } from "./deployment/caches.ts";
 import { followProgress } from "./deployment/follow-progress.ts";
 import { keyOf } from "./deployment/keys.ts";
+import { createDeploymentMetrics } from "./deployment/metrics.ts";
 import { updateStanding } from "./deployment/observe.ts";
 import { createReconciler } from "./deployment/reconcile.ts";
 import { createWave } from "./deployment/wave.ts";
@@ -78,6 +79,14 @@ const caches = startCaches({
 });
 const wave = createWave(() => updateStanding(caches));
 for (const cache of caches.all) metrics.watchReflector(cache);
+let leading = false;
+const deploymentMetrics = createDeploymentMetrics({
+  registry: metrics.registry,
+  deployments: caches.deployments,
+  isLeading: () => leading,
+  clock,
+});
+metrics.setLeader(leaseName, false);
 
 const health = await startHealthServer({
   ...options.listen,
@@ -99,10 +108,14 @@ const end = await runElection({
   log,
   signal: standing.signal,
   onStartedLeading: (gate) => {
-    metrics.setLeader(controllerName, true);
+    leading = true;
+    metrics.setLeader(leaseName, true);
     working = lead(gate);
   },
-  onStoppedLeading: () => metrics.setLeader(controllerName, false),
+  onStoppedLeading: () => {
+    leading = false;
+    metrics.setLeader(leaseName, false);
+  },
 });
 await working;
 closing.abort();
@@ -155,6 +168,7 @@ async function lead(gate: WriteGate): Promise<void> {
       clock,
       announcer: createAnnouncer(events),
       wave,
+      metrics: deploymentMetrics,
     }),
     resync: { periodSeconds: options.resyncSeconds, keys: allKeys },
     clock,

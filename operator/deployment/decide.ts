@@ -5,11 +5,12 @@ import { resources } from "../../charts/resources.ts";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
 import { adoption, creation, deletion, find, isOurs, keep } from "./children.ts";
 import type { Revision } from "./frozen.ts";
-import { deadPods, groupWork, removeGroup, updateGroup } from "./group-steps.ts";
+import { deadPods, groupWork, removeGroup, restartGroup, updateGroup } from "./group-steps.ts";
 import { type Group, isServing } from "./groups.ts";
 import { type Circumstances, nodeTimeouts } from "./loss.ts";
 import type { Observed } from "./observed.ts";
 import { recoveryPolicy } from "./recovery.ts";
+import { isRestartDue, restartWish, withRestartMark } from "./restart.ts";
 import { revisionFailure } from "./revision-failure.ts";
 import { planRollout, rolloutPolicy } from "./rollout.ts";
 import { differences } from "./settled.ts";
@@ -26,6 +27,8 @@ export interface Decision {
   /** Serving groups that are wanted: none while suspended. */
   readonly replicas: number;
   readonly suspended: boolean;
+  /** Groups that are still to restart, as somebody asked. */
+  readonly toRestart: number;
   /** Groups that may be missing during an update. */
   readonly maxUnavailable: number;
   /** Objects in the way: they have our name and another controller. */
@@ -55,6 +58,7 @@ export function decide(observed: Observed): Decision {
       nextGroupId,
       replicas,
       suspended: false,
+      toRestart: 0,
       maxUnavailable: 1,
       conflicts: [],
     };
@@ -78,7 +82,14 @@ export function decide(observed: Observed): Decision {
   const rollout = rolloutPolicy(spec.value.rollout, failure !== undefined);
   const leaving = observed.groups.filter(isLeaving);
   const staying = observed.groups.filter((group) => !isLeaving(group));
-  const views = staying.map((group) => ({ id: group.id, revision: group.revision, serves: serves(group) }));
+  const wish = restartWish(observed.annotations);
+  const due = staying.filter((group) => isRestartDue(group, wish));
+  const views = staying.map((group) => ({
+    id: group.id,
+    // A restart is an update to the same revision.
+    revision: due.includes(group) ? `${group.revision}, to restart` : group.revision,
+    serves: serves(group),
+  }));
   const plan = planRollout(views, replicas, revision.hash, rollout);
   const reason = suspended ? "suspended" : `${replicas} serving groups are wanted`;
   const removed = staying.filter(({ id }) => plan.remove.includes(id));
@@ -95,20 +106,25 @@ export function decide(observed: Observed): Decision {
     });
   const newcomers = Array.from({ length: plan.create }, (_, index) => nextGroupId + index);
   // While the target is held back, scaling goes on with what is known to serve.
-  const known = rollout.held ? revisionOf(views.find((view) => view.serves)?.revision ?? "") : undefined;
-  const creations = newcomers.map((id) => creation(statefulSet(known ?? revision, id)));
+  const known = rollout.held ? revisionOf(staying.find(serves)?.revision ?? "") : undefined;
+  const creations = newcomers.map((id) =>
+    creation(withRestartMark(statefulSet(known ?? revision, id), wish)),
+  );
 
   const works = staying
     .filter((group) => !removed.includes(group))
     .map((group) => {
       const own = revisionOf(group.revision);
-      if (plan.update.includes(group.id))
-        return {
-          stages: [updateGroup(group, statefulSet(revision, group.id), own, revision, observed.owner.uid)],
-        };
+      const isUpdated = plan.update.includes(group.id);
+      if (isUpdated && wish !== undefined && group.revision === revision.hash)
+        return { stages: [restartGroup(group, wish)] };
+      if (isUpdated) {
+        const desired = statefulSet(revision, group.id);
+        return { stages: [updateGroup(group, desired, own, revision, observed.owner.uid, wish)] };
+      }
       const drift = own === undefined ? [] : driftOf(group, own, statefulSet, owner);
       if (drift.length > 0) return { stages: [drift] };
-      return groupWork(group, policy, circumstances, observed.annotations[annotations.retry]);
+      return groupWork(group, policy, circumstances, observed.annotations[annotations.retry], wish);
     });
   const leavers = [...leaving, ...removed].flatMap((group) =>
     removeGroup(group, group.stopping ?? reason, circumstances),
@@ -143,6 +159,7 @@ export function decide(observed: Observed): Decision {
     nextGroupId,
     replicas,
     suspended,
+    toRestart: due.length,
     maxUnavailable: rollout.maxUnavailable,
     conflicts,
     ...(failure === undefined ? {} : { failure }),

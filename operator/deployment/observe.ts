@@ -15,6 +15,7 @@ import { type Child, controllerOf, type Deployment, type Node, type Platform, ty
 import type { Observed, Reading } from "./observed.ts";
 import { groupProgress } from "./progress.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
+import { restartRecord } from "./restart.ts";
 import { type Standing, updateReason, updateReasons } from "./wave.ts";
 
 export function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
@@ -55,7 +56,7 @@ export function updateStanding(caches: Caches): Standing {
 }
 
 /** The status last written; undefined when there is none that this version understands. */
-export function readStatus(deployment: Deployment): DeploymentStatus | undefined {
+export function readStatus(deployment: Pick<Deployment, "status">): DeploymentStatus | undefined {
   const result = deploymentStatus.safeParse(deployment.status);
   return result.success ? result.data : undefined;
 }
@@ -151,6 +152,7 @@ function groupOf(
       pods: Array.from({ length: ranks }, (_, rank) => own.find((pod) => rankOf(pod) === rank)),
       formation,
       recovery: recovery?.revision === revision ? recovery : cleanRecovery(revision),
+      restart: annotated(restartRecord, marks[annotations.restarted]),
       baseline: told?.formation === formation?.id ? told?.containerRestarts : undefined,
       progress: groupProgress(own.map(progress.of)),
       stopping: marks[annotations.stopping],

@@ -14,6 +14,7 @@ import { farewell } from "./farewell.ts";
 import type { ProgressFollower } from "./follow-progress.ts";
 import { keyOf, parseKey } from "./keys.ts";
 import { nodeTimeouts } from "./loss.ts";
+import type { DeploymentMetrics } from "./metrics.ts";
 import { type Deployment, deploymentView } from "./objects.ts";
 import { nodesOf, observe, readSpec, readStatus } from "./observe.ts";
 import type { Observed } from "./observed.ts";
@@ -30,6 +31,7 @@ export interface ReconcilerOptions {
   readonly clock: Clock;
   readonly announcer: Announcer;
   readonly wave: Wave;
+  readonly metrics: DeploymentMetrics;
 }
 
 /** Progress that is not urgent is told at most this often per deployment. */
@@ -54,6 +56,7 @@ export function createReconciler({
   clock,
   announcer,
   wave,
+  metrics,
 }: ReconcilerOptions): Reconcile {
   const memories = new Map<string, Memory>();
 
@@ -69,6 +72,7 @@ export function createReconciler({
     const isEnding = deployment !== undefined && memories.get(key)?.ending === deployment.metadata.uid;
     if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined || isEnding) {
       if (!isEnding) memories.delete(key);
+      metrics.forgot(key);
       const pods = caches.pods.byIndex(byDeployment, key);
       const spec = deployment === undefined ? undefined : readSpec(deployment);
       const { nodeLossTimeoutSeconds } = recoveryPolicy(spec?.ok ? spec.value.recovery : undefined);
@@ -89,6 +93,7 @@ export function createReconciler({
 
     const takesTurn = updateReason(deployment) === updateReasons.waiting && wave.takeTurn(key);
     const observed = observe(key, deployment, caches, progress, takesTurn, clock.now());
+    metrics.looked(key, observed);
     const decision = decide(observed);
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
     const facts = (): Report => factsOf(deployment, observed, decision, memory.obstacle);

@@ -84,7 +84,7 @@ const isUpdatable = ({ rollout, suspend }: DeploymentSpec, observed: Observed): 
   (rollout?.partition ?? 0) === 0 &&
   suspend !== true &&
   observed.annotations[annotations.suspended] !== "true" &&
-  observed.annotations[annotations.rollback] === undefined;
+  (observed.annotations[annotations.rollback] ?? "") === "";
 
 /** Makes a plan the newest revision: an earlier one of the same content, or a new one. */
 function store(
