@@ -31,7 +31,7 @@ function manifests(hardware: Hardware, platform: PlatformSpec): string {
 const cases = platforms.flatMap((name) => kinds.map((kind) => ({ name, kind })));
 
 // Each was read line by line against the sources of its preset: after a change, do that again before taking it over with -u.
-it.each(cases)("MiMo-V2.5-Pro on $kind with examples/platform-$name.yaml", async ({ name, kind }) => {
+it.each(cases)("MiMo-V2.5-Pro on $kind, example platform $name", async ({ name, kind }) => {
   const file = join(import.meta.dirname, "presets", `${name}-${kind.toLowerCase()}.yaml`);
   await expect(manifests(kind, await examplePlatform(name))).toMatchFileSnapshot(file);
 });
