@@ -3,13 +3,20 @@ import { dirname, join } from "node:path";
 import { customResourceDefinitions } from "./crds.ts";
 import { apiPage } from "./docs/api.ts";
 import { recipesPage } from "./docs/recipes.ts";
+import { helmChart } from "./packages/helm.ts";
+import { kustomizeBase } from "./packages/kustomize.ts";
 import { toYaml } from "./yaml.ts";
 
 const heading = "# Written by `npm run generate`: edit its source, not this file.\n";
 
+const below = (folder: string, files: Record<string, string>): Record<string, () => string> =>
+  Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, () => content]));
+
 /** Files that are kept in the repository and made from the code: path from charts/generated → content. */
 export const generatedFiles: Readonly<Record<string, () => string>> = {
   "crds.yaml": () => `${heading}${toYaml(customResourceDefinitions())}`,
+  ...below("helm", helmChart(heading)),
+  ...below("kustomize", kustomizeBase(heading)),
   "../../docs/api.md": apiPage,
   "../../docs/recipes.md": recipesPage,
 };

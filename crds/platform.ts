@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { limits } from "./limits.ts";
 import { hardwareKinds } from "./names.ts";
 import {
   absolutePath,
@@ -53,6 +54,11 @@ const hardwareNodes = z.object({
   networkInterface: networkInterface("networkInterface")
     .optional()
     .describe("Interface for the rendezvous between ranks (NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME)."),
+  namespaceLabels: labelMap("namespaceLabels", 8)
+    .optional()
+    .describe(
+      "Who may use these nodes: namespaces that carry all of these labels. Every namespace when absent.",
+    ),
 });
 
 const volumeSource = (field: string, what: string) =>
@@ -159,5 +165,8 @@ export const platformSpec = z.object({
     .describe(
       "How deployments take up what a newer operator or an edit of this platform would make of them.",
     ),
+  limits: limits
+    .optional()
+    .describe("What deployments may ask for, checked when one is created or its spec changes."),
 });
 export type PlatformSpec = z.output<typeof platformSpec>;

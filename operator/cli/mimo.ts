@@ -6,6 +6,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { addClusterCommands } from "./cluster-commands.ts";
 import { runDemo } from "./demo.ts";
 import { formatFinding } from "./finding.ts";
+import { addInstallCommand } from "./install-command.ts";
 import { type PlanFormat, plan, planFormats } from "./plan.ts";
 import { type Review, reviewFiles } from "./requests.ts";
 
@@ -83,22 +84,7 @@ program
     process.stdout.write(crds());
   });
 
-program
-  .command("install")
-  .description("Print everything that a cluster needs to run the operator, as YAML.")
-  .option("-n, --namespace <name>", "namespace of the operator", "mimo-system")
-  .option("--image <image>", "the operator's image", `mimo-operator:${packageJson.version}`)
-  .option("--no-log-access", "keep the operator from reading the ranks' logs: no percentage while they load")
-  .addHelpText(
-    "after",
-    examples(
-      `install --image registry.example.com/mimo-operator:${packageJson.version} | kubectl apply --server-side -f -`,
-    ),
-  )
-  .action(async (options: { namespace: string; image: string; logAccess: boolean }) => {
-    const { install } = await import("./install.ts");
-    process.stdout.write(install(options));
-  });
+addInstallCommand(program, examples);
 
 program
   .command("demo")

@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { apiGroup, apiVersion } from "../../crds/names.ts";
 import { parseDeployment, parsePlatform } from "../../crds/parse.ts";
 import type { PlatformSpec } from "../../crds/platform.ts";
+import { limitRefusals } from "../../synth/limits.ts";
 import { planDeployment } from "../../synth/plan.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
 import type { SourceDocument } from "./documents.ts";
@@ -81,8 +82,10 @@ function planAll(documents: readonly SourceDocument[], platform: ChosenPlatform)
       const message = "can't be planned while the MiMoPlatform is refused: correct that first";
       return refuse({ code: "PlatformRefused", field: "", message });
     }
+    const limits = limitRefusals(parsed.spec, platform.spec ?? {});
     const result = planDeployment(parsed, platform.spec);
-    if (!result.accepted) return refuse(...result.refusals);
+    if (!result.accepted) return refuse(...limits, ...result.refusals);
+    if (limits.length > 0) return refuse(...limits);
     return { accepted: true, plan: result.plan, replicas: parsed.spec.replicas };
   });
 }

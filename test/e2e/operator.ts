@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { installObjects } from "../../charts/install.ts";
+import { defaultNamespace, installObjects, operatorNamespaceObject } from "../../charts/install.ts";
+import { installValues } from "../../charts/install-values.ts";
 import { toYaml } from "../../charts/yaml.ts";
 import type { Administrator, ControlPlane } from "../controlplane/boot.ts";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
@@ -11,12 +12,15 @@ import { kubectl } from "../controlplane/kubectl.ts";
 import { eventually } from "./eventually.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-export const operatorNamespace = "mimo-system";
+export const operatorNamespace = defaultNamespace;
 export const operatorUser = `system:serviceaccount:${operatorNamespace}:mimo-operator`;
 
 /** Installs what `mimo install` prints, save the Deployment: the operator runs as a process beside the control plane. */
 export async function installOperator(controlPlane: Administrator): Promise<void> {
-  const objects = installObjects({ image: "mimo-operator:test" }).filter(({ kind }) => kind !== "Deployment");
+  const objects = [
+    ...operatorNamespaceObject(operatorNamespace),
+    ...installObjects(installValues.parse({}), operatorNamespace).filter(({ kind }) => kind !== "Deployment"),
+  ];
   const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], {
     input: toYaml(objects),
   });
