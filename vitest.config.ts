@@ -19,6 +19,7 @@ export default defineConfig({
             "test/runtime/**/*.test.ts",
             "test/e2e/**/*.test.ts",
             "test/ranks/**/*.test.ts",
+            "test/self-service/**/*.test.ts",
             "test/lifecycle/**/*.test.ts",
           ],
           fileParallelism: false,

@@ -70,7 +70,9 @@ function listRule({ field, list, expression, given, unchanged, paths }: ListRule
       cel(`${asked}.value()`),
       ` is not allowed, for MiMoPlatform limits.${list} has `,
       cel(named),
-      `; take one of those, ${ask}`,
+      "; ",
+      cel(`(${entries}.value().size() == 0 ? 'leave it out' : 'take one of those')`),
+      `, ${ask}`,
     ),
     refuse: (spec, { limits }) => {
       const allowed: readonly string[] | undefined = limits?.[list];
@@ -78,7 +80,7 @@ function listRule({ field, list, expression, given, unchanged, paths }: ListRule
       if (allowed === undefined || value === undefined) return undefined;
       if (allowed.some((entry) => value === entry || (paths && value.startsWith(`${entry}/`))))
         return undefined;
-      return `${value} is not allowed, for MiMoPlatform limits.${list} has ${allowed.join(", ") || "no entry"}; take one of those, ${ask}`;
+      return `${value} is not allowed, for MiMoPlatform limits.${list} has ${allowed.join(", ") || "no entry"}; ${allowed.length === 0 ? "leave it out" : "take one of those"}, ${ask}`;
     },
   };
 }

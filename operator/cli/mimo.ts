@@ -7,6 +7,7 @@ import { addClusterCommands } from "./cluster-commands.ts";
 import { runDemo } from "./demo.ts";
 import { formatFinding } from "./finding.ts";
 import { addInstallCommand } from "./install-command.ts";
+import { addNewCommand } from "./new-command.ts";
 import { type PlanFormat, plan, planFormats } from "./plan.ts";
 import { type Review, reviewFiles } from "./requests.ts";
 
@@ -73,6 +74,7 @@ filesCommand("render", "Print the objects that the operator would make, as YAML.
     process.stdout.write(render(await reviewOptions(options, command)) ?? "");
   });
 
+addNewCommand(program, examples);
 addClusterCommands(program, { columns, examples });
 
 program
@@ -85,6 +87,19 @@ program
   });
 
 addInstallCommand(program, examples);
+
+program
+  .command("quota")
+  .description(
+    "Print a ResourceQuota of GPUs for each namespace, as YAML, from the limits of a MiMoPlatform.",
+  )
+  .argument("<namespace...>", "namespaces to limit")
+  .requiredOption("--platform <file>", 'file with the MiMoPlatform, "-" for standard input')
+  .addHelpText("after", examples("quota team-a team-b --platform platform.yaml | kubectl apply -f -"))
+  .action(async (namespaces: string[], { platform }: { platform: string }) => {
+    const { quota } = await import("./quota.ts");
+    printOrRefuse(await quota(platform, namespaces, process.stdin));
+  });
 
 program
   .command("demo")
@@ -108,6 +123,14 @@ await program.parseAsync();
 
 function columns(): number {
   return Math.max(leastColumns, process.stdout.columns || usualColumns);
+}
+
+function printOrRefuse(result: { readonly yaml: string } | { readonly refusals: readonly string[] }): void {
+  if ("yaml" in result) process.stdout.write(result.yaml);
+  else {
+    for (const refusal of result.refusals) process.stderr.write(`error: ${refusal}\n`);
+    process.exitCode = failed;
+  }
 }
 
 function filesCommand(verb: string, description: string): Command {

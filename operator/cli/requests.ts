@@ -105,18 +105,7 @@ async function choosePlatform(
 ): Promise<ChosenPlatform> {
   const inline = readPlatforms(input.platforms);
   if (platformFile === undefined) return { ...inline, usable: inline.findings.length === 0, notes: [] };
-  const file = await readInput([platformFile], stdin);
-  const { spec, findings: refusals } = readPlatforms(file.platforms);
-  const findings = [...file.findings, ...refusals];
-  if (spec === undefined && findings.length === 0) {
-    const place = { source: sourceName(platformFile) };
-    findings.push({
-      place,
-      code: "NoPlatform",
-      field: "",
-      message: "holds no MiMoPlatform: name the file that does",
-    });
-  }
+  const { spec, findings } = await readPlatformFile(platformFile, stdin);
   return {
     spec,
     usable: findings.length === 0,
@@ -125,6 +114,22 @@ async function choosePlatform(
       passedOver(document, `that of ${sourceName(platformFile)} counts`),
     ),
   };
+}
+
+/** The MiMoPlatform of a file ("-" is standard input), or what is wrong with it. */
+export async function readPlatformFile(
+  path: string,
+  stdin: Readable,
+): Promise<Pick<ChosenPlatform, "spec" | "findings">> {
+  const file = await readInput([path], stdin);
+  const { spec, findings: refusals } = readPlatforms(file.platforms);
+  const findings = [...file.findings, ...refusals];
+  if (spec === undefined && findings.length === 0) {
+    const place = { source: sourceName(path) };
+    const message = "holds no MiMoPlatform: name the file that does";
+    findings.push({ place, code: "NoPlatform", field: "", message });
+  }
+  return { spec, findings };
 }
 
 function readPlatforms(documents: readonly SourceDocument[]): Pick<ChosenPlatform, "spec" | "findings"> {

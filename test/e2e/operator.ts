@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { defaultNamespace, installObjects, operatorNamespaceObject } from "../../charts/install.ts";
 import { installValues } from "../../charts/install-values.ts";
 import { toYaml } from "../../charts/yaml.ts";
+import { askApi } from "../controlplane/api.ts";
 import type { Administrator, ControlPlane } from "../controlplane/boot.ts";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
@@ -82,6 +83,11 @@ export async function startOperator(
     if (child.exitCode !== null)
       throw new Error(`it ended with ${child.exitCode}: ${(await log()).slice(-2000)}`);
     return (await log()).includes('"msg":"leading"') ? true : undefined;
+  });
+  // Made by the first leader; until then the admission policies refuse every deployment.
+  await eventually("there is a MiMoPlatform", async () => {
+    const { status } = await askApi(controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms/default");
+    return status === 200 ? true : undefined;
   });
   return {
     process: child,
