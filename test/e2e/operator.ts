@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { defaultNamespace, installObjects, operatorNamespaceObject } from "../../charts/install.ts";
 import { installValues } from "../../charts/install-values.ts";
+import type { KubeObject } from "../../charts/kubernetes.ts";
 import { toYaml } from "../../charts/yaml.ts";
 import { askApi } from "../controlplane/api.ts";
 import type { Administrator, ControlPlane } from "../controlplane/boot.ts";
@@ -18,13 +19,18 @@ export const operatorUser = `system:serviceaccount:${operatorNamespace}:mimo-ope
 
 /** Installs what `mimo install` prints, save the Deployment: the operator runs as a process beside the control plane. */
 export async function installOperator(controlPlane: Administrator): Promise<void> {
-  const objects = [
+  await applyInstallation(controlPlane, [
     ...operatorNamespaceObject(operatorNamespace),
     ...installObjects(installValues.parse({}), operatorNamespace).filter(({ kind }) => kind !== "Deployment"),
-  ];
-  const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], {
-    input: toYaml(objects),
-  });
+  ]);
+}
+
+export async function applyInstallation(
+  controlPlane: Administrator,
+  objects: readonly KubeObject[],
+): Promise<void> {
+  const input = toYaml(objects);
+  const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], { input });
   if (applied.code !== 0) throw new Error(applied.stderr);
   const established = await kubectl(controlPlane, [
     "wait",
@@ -54,12 +60,17 @@ export async function startOperator(
     readonly workers?: number;
     /** Another way to the API server than the direct one, such as a proxy's URL. */
     readonly server?: string;
+    /** Its own. */
+    readonly namespace?: string;
+    /** Where it works; everywhere when absent. */
+    readonly namespaces?: readonly string[];
     /** Of Node, such as `--import`. */
     readonly nodeArgs?: readonly string[];
   } = {},
 ): Promise<RunningOperator> {
   const { resyncSeconds = 36_000, name = "operator", workers = 8, server, nodeArgs = [] } = options;
-  const account = [operatorNamespace, "mimo-operator"] as const;
+  const { namespace = operatorNamespace, namespaces } = options;
+  const account = [namespace, "mimo-operator"] as const;
   const kubeconfig = await serviceAccountKubeconfig(controlPlane, ...account, server);
   const logFile = join(controlPlane.directory, `${name}.log`);
   const output = createWriteStream(logFile, { flags: "a" });
@@ -69,7 +80,8 @@ export async function startOperator(
       ...nodeArgs,
       join(root, "operator/main.ts"),
       "--listen=127.0.0.1:0",
-      `--lease-namespace=${operatorNamespace}`,
+      `--lease-namespace=${namespace}`,
+      ...(namespaces === undefined ? [] : [`--namespaces=${namespaces.join(",")}`]),
       `--resync-seconds=${resyncSeconds}`,
       `--workers=${workers}`,
       `--identity=${name}`,

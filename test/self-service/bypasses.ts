@@ -4,7 +4,7 @@ import { deployment } from "./tenant.ts";
 export interface Attempt {
   readonly title: string;
   readonly args: readonly string[];
-  readonly input?: unknown;
+  readonly input?: object;
   readonly told: string;
 }
 
@@ -19,7 +19,7 @@ const patches = (title: string, patch: object, told: string, ...more: readonly s
   args: ["patch", "mimo", "mine", "--type=merge", "-p", JSON.stringify(patch), ...more],
   told,
 });
-const runs = (title: string, args: readonly string[], told: string, input?: unknown): Attempt => ({
+const runs = (title: string, args: readonly string[], told: string, input?: object): Attempt => ({
   title,
   args,
   told,

@@ -7,17 +7,25 @@ import { root } from "./run.ts";
 
 const folder = join(root, "examples");
 const files = (await readdir(folder)).filter((name) => name.endsWith(".yaml"));
+const isPlatform = (name: string): boolean => name.startsWith("platform");
 const path = (name: string): string => join(folder, name);
 
 it.each(files)("examples/%s is planned as it stands, and fits", async (name) => {
   const { outcomes, findings } = await reviewFiles([path(name)], undefined, process.stdin);
   expect(findings).toEqual([]);
   const fits = outcomes.map((outcome) => outcome.accepted && outcome.plan.memory.fits);
-  expect(fits).toEqual(name === "platform.yaml" ? [] : [true]);
+  expect(fits).toEqual(isPlatform(name) ? [] : [true]);
 });
 
-it("every example is planned with the example platform, too", async () => {
-  const deployments = files.filter((name) => name !== "platform.yaml").map(path);
+it.each(files.filter(isPlatform))("every example is planned with %s, too", async (name) => {
+  const deployments = files.filter((file) => !isPlatform(file)).map(path);
+  const { outcomes, findings } = await reviewFiles(deployments, path(name), process.stdin);
+  expect(findings).toEqual([]);
+  expect(outcomes.every(({ accepted }) => accepted)).toBe(true);
+});
+
+it("the example platform has the checkpoints of all examples that name none", async () => {
+  const deployments = files.filter((name) => !isPlatform(name)).map(path);
   const { outcomes, findings } = await reviewFiles(deployments, path("platform.yaml"), process.stdin);
   expect(findings).toEqual([]);
   expect(outcomes.map((outcome) => outcome.accepted && outcome.plan.model.source).sort()).toEqual([
