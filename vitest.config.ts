@@ -20,6 +20,7 @@ export default defineConfig({
             "test/gitops/**/*.test.ts",
             "test/e2e/**/*.test.ts",
             "test/ranks/**/*.test.ts",
+            "test/self-service/**/*.test.ts",
             "test/lifecycle/**/*.test.ts",
           ],
           fileParallelism: false,

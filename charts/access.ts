@@ -31,7 +31,8 @@ export const access: readonly Access[] = [
   { resource: resources.mimoDeployments, subresource: "status", verbs: ["patch"], reach: "Cluster" },
   // Asked for by the admission plugin OwnerReferencesPermissionEnforcement, since children block their owner's deletion.
   { resource: resources.mimoDeployments, subresource: "finalizers", verbs: ["update"], reach: "Cluster" },
-  { resource: resources.mimoPlatforms, verbs: ["list", "watch"], reach: "Cluster" },
+  // Made when there is none: the admission policies hold deployments to it.
+  { resource: resources.mimoPlatforms, verbs: ["list", "watch", "create"], reach: "Cluster" },
   // Patched with the formation, which isn't rendered.
   child(resources.statefulSets, "patch"),
   // Patched with the reason why a revision failed.

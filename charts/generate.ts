@@ -9,12 +9,16 @@ import { argocdFolder, argocdPatch } from "./gitops/argocd.ts";
 import { ruleGroups } from "./monitoring/alerts.ts";
 import { dashboardJson } from "./monitoring/dashboard.ts";
 import { dashboards } from "./monitoring/objects.ts";
+import { helmChart } from "./packages/helm.ts";
+import { kustomizeBase } from "./packages/kustomize.ts";
 import { toYaml } from "./yaml.ts";
 
 const heading = "# Written by `npm run generate`: edit its source, not this file.\n";
 
 const readScript = (path: string): string =>
   readFileSync(join(import.meta.dirname, "gitops", argocdFolder, path), "utf8");
+const below = (folder: string, files: Record<string, string>): Record<string, () => string> =>
+  Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, () => content]));
 
 /** Files that are kept in the repository and made from the code: path from charts/generated → content. */
 export const generatedFiles: Readonly<Record<string, () => string>> = {
@@ -27,6 +31,8 @@ export const generatedFiles: Readonly<Record<string, () => string>> = {
       () => `${JSON.stringify(dashboardJson(dashboard), null, 2)}\n`,
     ]),
   ),
+  ...below("helm", helmChart(heading)),
+  ...below("kustomize", kustomizeBase(heading)),
   "../../docs/api.md": apiPage,
   "../../docs/recipes.md": recipesPage,
 };

@@ -1,26 +1,49 @@
+import type { Chart } from "cdk8s";
 import { k8s } from "cdk8s-plus-28";
+import { limitPolicies } from "./admission.ts";
 import { customResourceDefinitions } from "./crds.ts";
+import type { InstallValues } from "./install-values.ts";
 import type { KubeObject } from "./kubernetes.ts";
 import { operatorDeployment } from "./operator-deployment.ts";
-import { operatorLabels, operatorName, operatorRbac, userRoles } from "./rbac.ts";
+import { operatorBudget, operatorNetworkPolicy, operatorPodMonitor } from "./operator-surroundings.ts";
+import {
+  nodeReadersBinding,
+  type OperatorBinding,
+  operatorClusterBindings,
+  operatorClusterRoles,
+  operatorLabels,
+  operatorName,
+  operatorNamespaceRbac,
+} from "./rbac.ts";
 import { synthesize } from "./synthesize.ts";
+import { userRoles } from "./user-roles.ts";
 
-export interface InstallOptions {
-  /** Default: mimo-system. */
-  readonly namespace?: string;
-  /** The operator's own image. */
-  readonly image: string;
-  /** Let the operator read the logs of starting ranks, for the percentage loaded. Default: true. */
-  readonly logAccess?: boolean;
+export const defaultNamespace = "mimo-system";
+
+/**
+ * Everything that a cluster needs to run the operator in `namespace`, in the order in which it can be applied. Not the
+ * namespace itself, which Helm and Argo CD make their own way.
+ */
+export function installObjects(values: InstallValues, namespace: string): KubeObject[] {
+  const { part, namespaces } = values;
+  const binding: OperatorBinding = {
+    operatorNamespace: namespace,
+    namespaces: namespaces.length > 0 ? namespaces : part === "namespace" ? [namespace] : undefined,
+    logAccess: values.logAccess,
+  };
+  return [
+    ...(part === "namespace" ? [] : customResourceDefinitions()),
+    ...synthesize((chart) => {
+      if (part !== "namespace") clusterPart(chart, values, namespace);
+      if (part === "all") operatorClusterBindings(chart, binding);
+      if (part !== "cluster") namespacePart(chart, values, binding);
+    }),
+  ];
 }
 
-/** Everything that a cluster needs to run the operator, in the order in which it can be applied. */
-export function installObjects({
-  namespace = "mimo-system",
-  image,
-  logAccess = true,
-}: InstallOptions): KubeObject[] {
-  const before = synthesize((chart) => {
+/** The operator's namespace, at the Pod Security level that its pods keep to. */
+export const operatorNamespaceObject = (namespace: string): KubeObject[] =>
+  synthesize((chart) => {
     new k8s.KubeNamespace(chart, "Namespace", {
       metadata: {
         name: namespace,
@@ -28,13 +51,22 @@ export function installObjects({
       },
     });
   });
-  const after = synthesize((chart) => {
-    new k8s.KubeServiceAccount(chart, "ServiceAccount", {
-      metadata: { name: operatorName, namespace, labels: operatorLabels },
-    });
-    operatorRbac(chart, { namespace, logAccess });
-    userRoles(chart);
-    operatorDeployment(chart, { namespace, image });
+
+function clusterPart(chart: Chart, values: InstallValues, namespace: string): void {
+  operatorClusterRoles(chart);
+  userRoles(chart);
+  nodeReadersBinding(chart, [...(values.part === "all" ? [namespace] : []), ...values.nodeReaders]);
+  if (values.admissionPolicies) limitPolicies(chart);
+}
+
+function namespacePart(chart: Chart, values: InstallValues, binding: OperatorBinding): void {
+  const namespace = binding.operatorNamespace;
+  new k8s.KubeServiceAccount(chart, "ServiceAccount", {
+    metadata: { name: operatorName, namespace, labels: operatorLabels },
   });
-  return [...before, ...customResourceDefinitions(), ...after];
+  operatorNamespaceRbac(chart, binding);
+  operatorDeployment(chart, { namespace, values, workNamespaces: binding.namespaces });
+  operatorBudget(chart, namespace);
+  if (values.networkPolicy) operatorNetworkPolicy(chart, namespace);
+  if (values.podMonitor.enabled) operatorPodMonitor(chart, namespace, values.podMonitor);
 }

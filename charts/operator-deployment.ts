@@ -1,40 +1,43 @@
-import { k8s } from "cdk8s-plus-28";
+import type { V1Container, V1Deployment, V1PodSpec, V1Probe } from "@kubernetes/client-node";
 import type { Construct } from "constructs";
+import type { InstallValues } from "./install-values.ts";
 import { operatorLabels, operatorName } from "./rbac.ts";
+import { typedObject } from "./typed-object.ts";
 
-const healthPort = 8080;
-/** Where metrics are, too. */
-export const operatorHealthPort = "health";
+export const healthPort = 8080;
+export const healthPortName = "health";
 
 export interface OperatorDeploymentOptions {
   readonly namespace: string;
-  readonly image: string;
+  readonly values: InstallValues;
+  /** Where the operator works; undefined for everywhere. */
+  readonly workNamespaces: readonly string[] | undefined;
 }
 
-/** Two operators, of which one leads: the other takes over when its node goes. */
-export function operatorDeployment(scope: Construct, { namespace, image }: OperatorDeploymentOptions): void {
-  const metadata = { name: operatorName, namespace, labels: operatorLabels };
-  const selector = { matchLabels: operatorLabels };
-  new k8s.KubeDeployment(scope, "Deployment", {
-    metadata,
+/** Operators of which one leads: another takes over when its node goes. */
+export function operatorDeployment(scope: Construct, options: OperatorDeploymentOptions): void {
+  const { namespace, values } = options;
+  typedObject<V1Deployment>(scope, {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: operatorName, namespace, labels: operatorLabels },
     spec: {
-      replicas: 2,
-      selector,
-      template: { metadata: { labels: operatorLabels }, spec: podSpec(image) },
-    },
-  });
-  new k8s.KubePodDisruptionBudget(scope, "OperatorDisruptionBudget", {
-    metadata,
-    spec: {
-      maxUnavailable: k8s.IntOrString.fromNumber(1),
-      unhealthyPodEvictionPolicy: "AlwaysAllow",
-      selector,
+      replicas: values.replicas,
+      selector: { matchLabels: operatorLabels },
+      template: {
+        metadata: {
+          labels: { ...values.podLabels, ...operatorLabels },
+          ...ifAny("annotations", values.podAnnotations),
+        },
+        spec: podSpec(options),
+      },
     },
   });
 }
 
 /** Passes the Pod Security level "restricted". */
-function podSpec(image: string): k8s.PodSpec {
+function podSpec(options: OperatorDeploymentOptions): V1PodSpec {
+  const { imagePullSecrets, nodeSelector, priorityClassName, tolerations } = options.values;
   return {
     serviceAccountName: operatorName,
     enableServiceLinks: false,
@@ -53,36 +56,51 @@ function podSpec(image: string): k8s.PodSpec {
         labelSelector: { matchLabels: operatorLabels },
       },
     ],
-    containers: [
-      {
-        name: "operator",
-        image,
-        args: ["--listen", `0.0.0.0:${healthPort}`],
-        env: [
-          { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
-          { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
-        ],
-        ports: [{ name: operatorHealthPort, containerPort: healthPort, protocol: "TCP" }],
-        livenessProbe: { ...probe("/healthz"), failureThreshold: 6 },
-        readinessProbe: probe("/readyz"),
-        resources: {
-          requests: { cpu: k8s.Quantity.fromString("100m"), memory: k8s.Quantity.fromString("128Mi") },
-          limits: { memory: k8s.Quantity.fromString("512Mi") },
-        },
-        securityContext: {
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ["ALL"] },
-        },
-      },
-    ],
+    ...(priorityClassName !== "" && { priorityClassName }),
+    ...ifAny(
+      "imagePullSecrets",
+      imagePullSecrets.map((name) => ({ name })),
+    ),
+    ...ifAny("nodeSelector", nodeSelector),
+    ...ifAny("tolerations", tolerations),
+    containers: [container(options)],
   };
 }
 
-function probe(path: string): k8s.Probe {
+function container({ values, workNamespaces }: OperatorDeploymentOptions): V1Container {
+  const { image, workers, logLevel, resources } = values;
   return {
-    httpGet: { path, port: k8s.IntOrString.fromString(operatorHealthPort) },
-    periodSeconds: 10,
-    timeoutSeconds: 5,
+    name: "operator",
+    image: image.digest === "" ? `${image.repository}:${image.tag}` : `${image.repository}@${image.digest}`,
+    imagePullPolicy: image.pullPolicy,
+    args: [
+      `--listen=0.0.0.0:${healthPort}`,
+      `--workers=${workers}`,
+      `--log-level=${logLevel}`,
+      ...(workNamespaces === undefined ? [] : [`--namespaces=${workNamespaces.join(",")}`]),
+    ],
+    env: [
+      { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+      { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
+    ],
+    ports: [{ name: healthPortName, containerPort: healthPort, protocol: "TCP" }],
+    livenessProbe: { ...probe("/healthz"), failureThreshold: 6 },
+    readinessProbe: probe("/readyz"),
+    resources,
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    },
   };
 }
+
+const probe = (path: string): V1Probe => ({
+  httpGet: { path, port: healthPortName },
+  periodSeconds: 10,
+  timeoutSeconds: 5,
+});
+
+/** A field that is left out where there is nothing to say. */
+const ifAny = <Key extends string, Value extends object>(key: Key, value: Value) =>
+  Object.keys(value).length === 0 ? {} : { [key]: value };

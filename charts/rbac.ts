@@ -7,74 +7,109 @@ import { resources } from "./resources.ts";
 export const operatorName = "mimo-operator";
 export const operatorLabels = { "app.kubernetes.io/name": operatorName };
 
-/** Lets the operator read logs. Bound by a RoleBinding instead of the ClusterRoleBinding, it is for that namespace alone. */
-const logRoleName = `${operatorName}-logs`;
+/** The ClusterRoles of the operator. Each has what may be bound, or left out, by itself. */
+export const operatorRoles = {
+  /** All of its work inside a namespace: bound everywhere, or by a RoleBinding in each of its namespaces. */
+  deployments: operatorName,
+  logs: `${operatorName}-logs`,
+  /** Whether a node answers. */
+  nodes: `${operatorName}-nodes`,
+  platform: `${operatorName}-platform`,
+} as const;
+type OperatorRole = keyof typeof operatorRoles;
 
-export interface OperatorRbacOptions {
-  readonly namespace: string;
-  /** Bind what the table calls optional: reading logs. */
+/** The role that a permission belongs to; undefined for those in the operator's own namespace. */
+function roleOf({ resource, reach, optional }: Access): OperatorRole | undefined {
+  if (reach === "OperatorNamespace") return undefined;
+  if (optional) return "logs";
+  if (resource.namespaced) return "deployments";
+  return resource === resources.nodes ? "nodes" : "platform";
+}
+
+export interface OperatorBinding {
+  /** Of the ServiceAccount. */
+  readonly operatorNamespace: string;
+  /** Where the operator works; undefined for everywhere. */
+  readonly namespaces: readonly string[] | undefined;
+  /** Bind the role for reading logs. */
   readonly logAccess: boolean;
 }
 
-/** The operator's roles from the table of its permissions, bound to its ServiceAccount. */
-export function operatorRbac(scope: Construct, { namespace, logAccess }: OperatorRbacOptions): void {
-  const metadata = { name: operatorName, labels: operatorLabels };
-  const logMetadata = { ...metadata, name: logRoleName };
-  const subjects = [{ kind: "ServiceAccount", name: operatorName, namespace }];
-  const roleRef = (kind: "ClusterRole" | "Role", name: string) => ({
-    apiGroup: "rbac.authorization.k8s.io",
-    kind,
-    name,
-  });
-
-  new k8s.KubeClusterRole(scope, "ClusterRole", { metadata, rules: rulesOf("Cluster") });
-  new k8s.KubeClusterRoleBinding(scope, "ClusterRoleBinding", {
-    metadata,
-    roleRef: roleRef("ClusterRole", operatorName),
-    subjects,
-  });
-  new k8s.KubeClusterRole(scope, "LogRole", { metadata: logMetadata, rules: rulesOf("Cluster", true) });
-  if (logAccess) {
-    new k8s.KubeClusterRoleBinding(scope, "LogRoleBinding", {
-      metadata: logMetadata,
-      roleRef: roleRef("ClusterRole", logRoleName),
-      subjects,
+/** ClusterRoles from the table of the operator's permissions. */
+export function operatorClusterRoles(scope: Construct): void {
+  for (const role of roleNames) {
+    new k8s.KubeClusterRole(scope, `ClusterRole ${role}`, {
+      metadata: { name: operatorRoles[role], labels: operatorLabels },
+      rules: rulesOf(role),
     });
   }
-  new k8s.KubeRole(scope, "Role", {
-    metadata: { ...metadata, namespace },
-    rules: rulesOf("OperatorNamespace"),
-  });
+}
+
+/** Gives an operator that works everywhere its permissions. */
+export function operatorClusterBindings(
+  scope: Construct,
+  { operatorNamespace, namespaces, logAccess }: OperatorBinding,
+): void {
+  clusterBinding(scope, "platform", [operatorNamespace]);
+  if (namespaces !== undefined) return;
+  clusterBinding(scope, "deployments", [operatorNamespace]);
+  if (logAccess) clusterBinding(scope, "logs", [operatorNamespace]);
+}
+
+/** Lets the operators of these namespaces read nodes. */
+export function nodeReadersBinding(scope: Construct, operatorNamespaces: readonly string[]): void {
+  if (operatorNamespaces.length > 0) clusterBinding(scope, "nodes", operatorNamespaces);
+}
+
+/** What the operator needs in its own namespace, and in those that it works in where that isn't everywhere. */
+export function operatorNamespaceRbac(
+  scope: Construct,
+  { operatorNamespace, namespaces = [], logAccess }: OperatorBinding,
+): void {
+  const metadata = { name: operatorName, namespace: operatorNamespace, labels: operatorLabels };
+  new k8s.KubeRole(scope, "Role", { metadata, rules: rulesOf(undefined) });
   new k8s.KubeRoleBinding(scope, "RoleBinding", {
-    metadata: { ...metadata, namespace },
+    metadata,
     roleRef: roleRef("Role", operatorName),
-    subjects,
+    subjects: [account(operatorNamespace)],
+  });
+  const bound: OperatorRole[] = logAccess ? ["deployments", "logs"] : ["deployments"];
+  for (const namespace of namespaces) {
+    for (const role of bound) {
+      new k8s.KubeRoleBinding(scope, `RoleBinding ${namespace} ${role}`, {
+        metadata: { name: `${operatorName}-${role}`, namespace, labels: operatorLabels },
+        roleRef: roleRef("ClusterRole", operatorRoles[role]),
+        subjects: [account(operatorNamespace)],
+      });
+    }
+  }
+}
+
+const roleNames: readonly OperatorRole[] = ["deployments", "logs", "nodes", "platform"];
+
+const account = (namespace: string): k8s.Subject => ({
+  kind: "ServiceAccount",
+  name: operatorName,
+  namespace,
+});
+
+const roleRef = (kind: "ClusterRole" | "Role", name: string): k8s.RoleRef => ({
+  apiGroup: "rbac.authorization.k8s.io",
+  kind,
+  name,
+});
+
+function clusterBinding(scope: Construct, role: OperatorRole, operatorNamespaces: readonly string[]): void {
+  new k8s.KubeClusterRoleBinding(scope, `ClusterRoleBinding ${role}`, {
+    metadata: { name: operatorRoles[role], labels: operatorLabels },
+    roleRef: roleRef("ClusterRole", operatorRoles[role]),
+    subjects: operatorNamespaces.map(account),
   });
 }
 
-/** Whoever may view or edit a namespace may do so with its MiMoDeployments. Status is the operator's alone. */
-export function userRoles(scope: Construct): void {
-  const { group, plural } = resources.mimoDeployments;
-  const rule = (resource: string, verbs: string[]) => ({ apiGroups: [group], resources: [resource], verbs });
-  const aggregatedTo = (...roles: string[]) =>
-    Object.fromEntries(roles.map((role) => [`rbac.authorization.k8s.io/aggregate-to-${role}`, "true"]));
-
-  new k8s.KubeClusterRole(scope, "ViewRole", {
-    metadata: { name: "mimo-view", labels: { ...operatorLabels, ...aggregatedTo("view", "edit", "admin") } },
-    rules: [rule(plural, ["get", "list", "watch"]), rule(`${plural}/scale`, ["get"])],
-  });
-  new k8s.KubeClusterRole(scope, "EditRole", {
-    metadata: { name: "mimo-edit", labels: { ...operatorLabels, ...aggregatedTo("edit", "admin") } },
-    rules: [
-      rule(plural, ["create", "update", "patch", "delete", "deletecollection"]),
-      rule(`${plural}/scale`, ["update", "patch"]),
-    ],
-  });
-}
-
-function rulesOf(reach: Access["reach"], optional = false): k8s.PolicyRule[] {
+function rulesOf(role: OperatorRole | undefined): k8s.PolicyRule[] {
   return access
-    .filter((entry) => entry.reach === reach && (entry.optional ?? false) === optional)
+    .filter((entry) => roleOf(entry) === role)
     .map(({ resource, subresource, verbs, names }) => ({
       apiGroups: [resource.group],
       resources: [subresource === undefined ? resource.plural : `${resource.plural}/${subresource}`],

@@ -67,8 +67,12 @@ export function customResourceDefinition(definition: Definition): CustomResource
     kind: "CustomResourceDefinition",
     metadata: {
       name: `${plural}.${apiGroup}`,
-      // A client-side apply would keep the whole schema a second time in an annotation.
-      annotations: { "argocd.argoproj.io/sync-options": "ServerSideApply=true" },
+      annotations: {
+        // A client-side apply would keep the whole schema a second time in an annotation.
+        "argocd.argoproj.io/sync-options": "ServerSideApply=true",
+        // Removed with its release, a definition would take every object of its kind along.
+        "helm.sh/resource-policy": "keep",
+      },
     },
     spec: {
       group: apiGroup,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { fabric } from "./fabric.ts";
+import { limits } from "./limits.ts";
 import { hardwareKinds, platformPresets } from "./names.ts";
 import {
   absolutePath,
@@ -35,6 +36,11 @@ const hardwareNodes = z.object({
   fabric: fabric
     .optional()
     .describe("How ranks on different nodes reach each other. Only for groups that span nodes."),
+  namespaceLabels: labelMap("namespaceLabels", 8)
+    .optional()
+    .describe(
+      "Who may use these nodes: namespaces that carry all of these labels. Every namespace when absent.",
+    ),
 });
 
 /** Nodes of one kind, whichever it is. */
@@ -150,5 +156,8 @@ export const platformSpec = z.object({
     .describe(
       "How deployments take up what a newer operator or an edit of this platform would make of them.",
     ),
+  limits: limits
+    .optional()
+    .describe("What deployments may ask for, checked when one is created or its spec changes."),
 });
 export type PlatformSpec = z.output<typeof platformSpec>;

@@ -4,6 +4,7 @@ import { pino } from "pino";
 import { leaseName } from "../charts/access.ts";
 import { createAnnouncer } from "./deployment/announce.ts";
 import { type Caches, startCaches } from "./deployment/caches.ts";
+import { ensureDefaultPlatform } from "./deployment/default-platform.ts";
 import { followProgress } from "./deployment/follow-progress.ts";
 import { keyOf } from "./deployment/keys.ts";
 import { createDeploymentMetrics } from "./deployment/metrics.ts";
@@ -68,6 +69,7 @@ const caches = startCaches({
   random,
   log,
   signal: closing.signal,
+  namespaces: options.namespaces,
   // What the first lists bring is looked at, but nobody waits for it.
   onDeployment: (key) => queue.add(key, isFilled(caches) ? "user" : "resync"),
   onPlatform: () => {
@@ -149,6 +151,9 @@ async function lead(gate: WriteGate): Promise<void> {
   const interrupted = AbortSignal.any([stop.signal, gate.signal]);
   if (!interrupted.aborted) await Promise.race([synced, once(interrupted, "abort")]);
   if (interrupted.aborted) return;
+  // With a part of the cluster alone, the platform is its administrator's.
+  if (options.namespaces === undefined)
+    await ensureDefaultPlatform({ client, platforms: caches.platforms, log, signal: interrupted });
   const progress = followProgress({
     client: createClient(connection, { ...clientOptions, limiter, pool: "watches", maxAttempts: 1 }),
     pods: caches.pods,

@@ -4,6 +4,8 @@ export interface OperatorOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly leaseNamespace: string;
   readonly identity: string;
+  /** Where the operator works; undefined for everywhere. */
+  readonly namespaces: readonly string[] | undefined;
   readonly workers: number;
   readonly resyncSeconds: number;
   readonly logLevel: string;
@@ -36,6 +38,11 @@ export function parseOptions(argv: readonly string[], uniqueSuffix: string): Ope
       new Option("--identity <name>", "name in Lease and Events").env("POD_NAME").default("mimo-operator"),
     )
     .addOption(
+      new Option("--namespaces <names>", "only work in these namespaces, separated by commas")
+        .env("MIMO_NAMESPACES")
+        .argParser(namespaceList),
+    )
+    .addOption(
       new Option("--workers <count>", "deployments worked on at the same time")
         .env("MIMO_WORKERS")
         .default(8)
@@ -60,7 +67,7 @@ export function parseOptions(argv: readonly string[], uniqueSuffix: string): Ope
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   command.parse([...argv], { from: "user" });
   const flags = command.opts<Omit<OperatorOptions, "identity"> & { identity: string }>();
-  return { ...flags, identity: `${flags.identity}_${uniqueSuffix}` };
+  return { ...flags, namespaces: flags.namespaces, identity: `${flags.identity}_${uniqueSuffix}` };
 }
 
 function hostAndPort(value: string): { host: string; port: number } {
@@ -69,6 +76,16 @@ function hostAndPort(value: string): { host: string; port: number } {
   if (parts?.[1] === undefined || port > 65_535)
     throw new InvalidArgumentError('write host:port, for example "0.0.0.0:8080".');
   return { host: parts[1].replace(/^\[(.*)\]$/, "$1"), port };
+}
+
+function namespaceList(value: string): readonly string[] {
+  const names = value.split(",");
+  const isName = (name: string) => name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name);
+  if (!names.every(isName))
+    throw new InvalidArgumentError(
+      'write names of namespaces with commas between, for example "team-a,team-b".',
+    );
+  return [...new Set(names)];
 }
 
 function positive(value: string): number {

@@ -28,6 +28,10 @@ export const refusalCodes = {
     meaning: "The platform doesn't let deployments mount this folder.",
     remedy: "Use another model source, or ask for the folder in MiMoPlatform's allowedHostPaths.",
   },
+  NotAllowed: {
+    meaning: "The platform doesn't let deployments ask for this.",
+    remedy: "Take what the message names, or ask for a change of MiMoPlatform's limits.",
+  },
   OptionOwned: {
     meaning: "An extra argument sets what the plan sets.",
     remedy: "Remove it and use the field that the message names.",

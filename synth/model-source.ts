@@ -117,9 +117,17 @@ function checkHostPath(path: string, allowed: readonly string[], findings: Findi
   findings.refusals.push({
     code: "HostPathNotAllowed",
     field: "spec.model.hostPath.path",
-    message: `${path} is not below a folder of MiMoPlatform's allowedHostPaths (${allowed.length === 0 ? "none are allowed" : allowed.join(", ")}). Use spec.model.persistentVolumeClaim, or ask the platform's administrators for the folder`,
+    message: hostPathRefusal(path, allowed.length === 0 ? "none are allowed" : allowed.join(", ")).join(""),
   });
 }
+
+/** The sentence, in pieces: the admission policy says the same with expressions in their places. */
+export const hostPathRefusal = <T>(path: T, allowed: T): readonly (T | string)[] => [
+  path,
+  " is not below a folder of MiMoPlatform's allowedHostPaths (",
+  allowed,
+  "); use spec.model.persistentVolumeClaim, or ask your platform team for the folder",
+];
 
 /** Compile caches outlive the pod only on the platform's volume. */
 export function resolveCache(platform: PlatformSpec, findings: Findings): CachePlan {

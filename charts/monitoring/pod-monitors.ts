@@ -1,6 +1,6 @@
 import type { KubeObject } from "../kubernetes.ts";
 import { httpPortName, labels } from "../names.ts";
-import { operatorHealthPort } from "../operator-deployment.ts";
+import { healthPortName } from "../operator-deployment.ts";
 import { operatorLabels, operatorName } from "../rbac.ts";
 
 /** Version of the Prometheus operator's API that all releases since 2019 serve. */
@@ -15,7 +15,7 @@ export const operatorPodMonitor = (namespace: string): Monitor => ({
   metadata: { name: operatorName, namespace, labels: operatorLabels },
   spec: {
     selector: { matchLabels: operatorLabels },
-    podMetricsEndpoints: [{ port: operatorHealthPort, path: "/metrics", honorLabels: true }],
+    podMetricsEndpoints: [{ port: healthPortName, path: "/metrics", honorLabels: true }],
   },
 });
 

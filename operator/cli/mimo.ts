@@ -6,6 +6,8 @@ import packageJson from "../../package.json" with { type: "json" };
 import { addClusterCommands } from "./cluster-commands.ts";
 import { runDemo } from "./demo.ts";
 import { formatFinding } from "./finding.ts";
+import { addInstallCommand } from "./install-command.ts";
+import { addNewCommand } from "./new-command.ts";
 import { type PlanFormat, plan, planFormats } from "./plan.ts";
 import { type Review, reviewFiles } from "./requests.ts";
 
@@ -72,6 +74,7 @@ filesCommand("render", "Print the objects that the operator would make, as YAML.
     process.stdout.write(render(await reviewOptions(options, command)) ?? "");
   });
 
+addNewCommand(program, examples);
 addClusterCommands(program, { columns, examples });
 
 program
@@ -83,21 +86,19 @@ program
     process.stdout.write(crds());
   });
 
+addInstallCommand(program, examples);
+
 program
-  .command("install")
-  .description("Print everything that a cluster needs to run the operator, as YAML.")
-  .option("-n, --namespace <name>", "namespace of the operator", "mimo-system")
-  .option("--image <image>", "the operator's image", `mimo-operator:${packageJson.version}`)
-  .option("--no-log-access", "keep the operator from reading the ranks' logs: no percentage while they load")
-  .addHelpText(
-    "after",
-    examples(
-      `install --image registry.example.com/mimo-operator:${packageJson.version} | kubectl apply --server-side -f -`,
-    ),
+  .command("quota")
+  .description(
+    "Print a ResourceQuota of GPUs for each namespace, as YAML, from the limits of a MiMoPlatform.",
   )
-  .action(async (options: { namespace: string; image: string; logAccess: boolean }) => {
-    const { install } = await import("./install.ts");
-    process.stdout.write(install(options));
+  .argument("<namespace...>", "namespaces to limit")
+  .requiredOption("--platform <file>", 'file with the MiMoPlatform, "-" for standard input')
+  .addHelpText("after", examples("quota team-a team-b --platform platform.yaml | kubectl apply -f -"))
+  .action(async (namespaces: string[], { platform }: { platform: string }) => {
+    const { quota } = await import("./quota.ts");
+    printOrRefuse(await quota(platform, namespaces, process.stdin));
   });
 
 program
@@ -141,6 +142,14 @@ await program.parseAsync();
 
 function columns(): number {
   return Math.max(leastColumns, process.stdout.columns || usualColumns);
+}
+
+function printOrRefuse(result: { readonly yaml: string } | { readonly refusals: readonly string[] }): void {
+  if ("yaml" in result) process.stdout.write(result.yaml);
+  else {
+    for (const refusal of result.refusals) process.stderr.write(`error: ${refusal}\n`);
+    process.exitCode = failed;
+  }
 }
 
 function filesCommand(verb: string, description: string): Command {

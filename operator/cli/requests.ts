@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { apiGroup, apiVersion } from "../../crds/names.ts";
 import { parseDeployment, parsePlatform } from "../../crds/parse.ts";
 import type { PlatformSpec } from "../../crds/platform.ts";
+import { limitRefusals } from "../../synth/limits.ts";
 import { planDeployment } from "../../synth/plan.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
 import type { SourceDocument } from "./documents.ts";
@@ -81,8 +82,10 @@ function planAll(documents: readonly SourceDocument[], platform: ChosenPlatform)
       const message = "can't be planned while the MiMoPlatform is refused: correct that first";
       return refuse({ code: "PlatformRefused", field: "", message });
     }
+    const limits = limitRefusals(parsed.spec, platform.spec ?? {});
     const result = planDeployment(parsed, platform.spec);
-    if (!result.accepted) return refuse(...result.refusals);
+    if (!result.accepted) return refuse(...limits, ...result.refusals);
+    if (limits.length > 0) return refuse(...limits);
     return { accepted: true, plan: result.plan, replicas: parsed.spec.replicas };
   });
 }
@@ -102,18 +105,7 @@ async function choosePlatform(
 ): Promise<ChosenPlatform> {
   const inline = readPlatforms(input.platforms);
   if (platformFile === undefined) return { ...inline, usable: inline.findings.length === 0, notes: [] };
-  const file = await readInput([platformFile], stdin);
-  const { spec, findings: refusals } = readPlatforms(file.platforms);
-  const findings = [...file.findings, ...refusals];
-  if (spec === undefined && findings.length === 0) {
-    const place = { source: sourceName(platformFile) };
-    findings.push({
-      place,
-      code: "NoPlatform",
-      field: "",
-      message: "holds no MiMoPlatform: name the file that does",
-    });
-  }
+  const { spec, findings } = await readPlatformFile(platformFile, stdin);
   return {
     spec,
     usable: findings.length === 0,
@@ -122,6 +114,22 @@ async function choosePlatform(
       passedOver(document, `that of ${sourceName(platformFile)} counts`),
     ),
   };
+}
+
+/** The MiMoPlatform of a file ("-" is standard input), or what is wrong with it. */
+export async function readPlatformFile(
+  path: string,
+  stdin: Readable,
+): Promise<Pick<ChosenPlatform, "spec" | "findings">> {
+  const file = await readInput([path], stdin);
+  const { spec, findings: refusals } = readPlatforms(file.platforms);
+  const findings = [...file.findings, ...refusals];
+  if (spec === undefined && findings.length === 0) {
+    const place = { source: sourceName(path) };
+    const message = "holds no MiMoPlatform: name the file that does";
+    findings.push({ place, code: "NoPlatform", field: "", message });
+  }
+  return { spec, findings };
 }
 
 function readPlatforms(documents: readonly SourceDocument[]): Pick<ChosenPlatform, "spec" | "findings"> {

@@ -2,10 +2,13 @@ import type { Logger } from "pino";
 import type { ApiResource, KubeObject } from "../../charts/kubernetes.ts";
 import { labels } from "../../charts/names.ts";
 import { resources } from "../../charts/resources.ts";
+import { platformName } from "../../crds/names.ts";
 import type { Client } from "../runtime/client-api.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { CacheProgress } from "../runtime/consistency.ts";
-import { type Reflector, startReflector } from "../runtime/reflector.ts";
+import { startNamespacedReflectors } from "../runtime/namespaced-reflectors.ts";
+import { type Reflector, type ReflectorOptions, startReflector } from "../runtime/reflector.ts";
+import type { Store } from "../runtime/store.ts";
 import { deploymentKeys, keyOf } from "./keys.ts";
 import {
   type Child,
@@ -36,18 +39,18 @@ const readiness = (node: Node | undefined): string | undefined =>
   node?.status?.conditions?.find(({ type }) => type === "Ready")?.status;
 
 export interface Caches {
-  readonly deployments: Reflector<Deployment>;
+  readonly deployments: Store<Deployment>;
   readonly platforms: Reflector<Platform>;
-  readonly pods: Reflector<Pod>;
+  readonly pods: Store<Pod>;
   readonly nodes: Reflector<Node>;
   readonly tombstones: Tombstones;
-  readonly statefulSets: Reflector<Child>;
-  readonly revisions: Reflector<Child>;
+  readonly statefulSets: Store<Child>;
+  readonly revisions: Store<Child>;
   /** Services, disruption budgets, network policies. */
-  readonly shared: readonly Reflector<Child>[];
+  readonly shared: readonly Store<Child>[];
   readonly all: readonly Reflector<KubeObject>[];
-  /** For own-write tracking: the cache of a resource. */
-  cacheOf(resource: ApiResource): CacheProgress | undefined;
+  /** For own-write tracking: the cache of a resource in a namespace. */
+  cacheOf(resource: ApiResource, namespace: string | undefined): CacheProgress | undefined;
 }
 
 export interface CacheOptions {
@@ -56,6 +59,8 @@ export interface CacheOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Where the operator works; undefined for everywhere. */
+  readonly namespaces: readonly string[] | undefined;
   /** A deployment, or something of it, changed. */
   readonly onDeployment: (key: string) => void;
   readonly onPlatform: () => void;
@@ -65,9 +70,20 @@ export interface CacheOptions {
 
 /** Watches the deployments and, of everything else, only what carries their labels. */
 export function startCaches(options: CacheOptions): Caches {
-  const { onDeployment, onPlatform, onWave, ...common } = options;
+  const { namespaces, onDeployment, onPlatform, onWave, ...common } = options;
+  const all: Reflector<KubeObject>[] = [];
+  const everywhere = <T extends KubeObject>(reflected: ReflectorOptions<T>): Reflector<T> => {
+    const reflector = startReflector(reflected);
+    all.push(reflector);
+    return reflector;
+  };
+  const inNamespaces = <T extends KubeObject>(reflected: ReflectorOptions<T>): Store<T> => {
+    const { store, reflectors } = startNamespacedReflectors(namespaces, reflected);
+    all.push(...reflectors);
+    return store;
+  };
   const children = (resource: ApiResource, label: string) =>
-    startReflector<Child>({
+    inNamespaces<Child>({
       ...common,
       resource,
       labelSelector: label,
@@ -80,7 +96,7 @@ export function startCaches(options: CacheOptions): Caches {
       },
     });
 
-  const deployments = startReflector<Deployment>({
+  const deployments = inNamespaces<Deployment>({
     ...common,
     resource: resources.mimoDeployments,
     transform: (object) => deploymentView.parse(object),
@@ -91,14 +107,16 @@ export function startCaches(options: CacheOptions): Caches {
       if (holdsUpWave(old) && !holdsUpWave(current)) onWave();
     },
   });
-  const platforms = startReflector<Platform>({
+  const platforms = everywhere<Platform>({
     ...common,
     resource: resources.mimoPlatforms,
+    // Everybody may read this one, and an operator of some namespaces no other.
+    fieldSelector: `metadata.name=${platformName}`,
     transform: (object) => platformView.parse(object),
     onChange: onPlatform,
   });
   const tombstones = createTombstones(tombstoneLimit);
-  const pods = startReflector<Pod>({
+  const pods = inNamespaces<Pod>({
     ...common,
     resource: resources.pods,
     labelSelector: labels.deployment,
@@ -113,7 +131,7 @@ export function startCaches(options: CacheOptions): Caches {
         if (object !== undefined) deploymentKeys(object).forEach(onDeployment);
     },
   });
-  const nodes = startReflector<Node>({
+  const nodes = everywhere<Node>({
     ...common,
     resource: resources.nodes,
     transform: (object) => nodeView.parse(object),
@@ -130,7 +148,6 @@ export function startCaches(options: CacheOptions): Caches {
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
     (resource) => children(resource, labels.deployment),
   );
-  const all = [deployments, platforms, pods, nodes, statefulSets, revisions, ...shared];
   return {
     deployments,
     platforms,
@@ -141,6 +158,9 @@ export function startCaches(options: CacheOptions): Caches {
     revisions,
     shared,
     all,
-    cacheOf: (resource) => all.find((cache) => cache.resource.plural === resource.plural),
+    cacheOf: (resource, namespace) =>
+      all.find(
+        (cache) => cache.resource.plural === resource.plural && (cache.namespace ?? namespace) === namespace,
+      ),
   };
 }

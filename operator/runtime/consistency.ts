@@ -10,8 +10,8 @@ export type CacheProgress = Pick<Reflector<KubeObject>, "get" | "resourceVersion
 
 export interface OwnWritesOptions {
   readonly clock: Clock;
-  /** The cache of a resource; undefined when there is none, and then nothing is awaited. */
-  readonly cacheOf: (resource: ApiResource) => CacheProgress | undefined;
+  /** The cache of a resource in a namespace; undefined when there is none, and then nothing is awaited. */
+  readonly cacheOf: (resource: ApiResource, namespace: string | undefined) => CacheProgress | undefined;
   /** A cache that has not shown a write for this long is made to list again. */
   readonly expirySeconds: number;
 }
@@ -48,7 +48,7 @@ export function createOwnWrites({ clock, cacheOf, expirySeconds }: OwnWritesOpti
 
   // A later write to the same object replaces the earlier expectation: seeing it implies the earlier one.
   function remember(key: string, resource: ApiResource, ref: ObjectRef, seen: Pending["seen"]): void {
-    if (cacheOf(resource) === undefined) return;
+    if (cacheOf(resource, ref.namespace) === undefined) return;
     const writes = pending.get(key) ?? new Map<string, Pending>();
     writes.set(`${resourceName(resource)} ${targetName(ref)}`, { resource, ref, seen, expiresAt: expiry() });
     pending.set(key, writes);
@@ -74,7 +74,7 @@ export function createOwnWrites({ clock, cacheOf, expirySeconds }: OwnWritesOpti
       const writes = pending.get(key);
       if (writes === undefined) return undefined;
       for (const [name, write] of writes) {
-        const cache = cacheOf(write.resource);
+        const cache = cacheOf(write.resource, write.ref.namespace);
         if (cache === undefined || write.seen(cache)) writes.delete(name);
         else if (clock.monotonic() >= write.expiresAt) {
           write.expiresAt = expiry();

@@ -112,12 +112,15 @@ export function createMetrics(clock: Clock, apiServerHost: string): Metrics {
   const reflectors: Reflector<KubeObject>[] = [];
   const eachReflector = (measure: Gauge, read: (reflector: Reflector<KubeObject>) => number) => {
     for (const reflector of reflectors)
-      measure.set({ resource: resourceName(reflector.resource) }, read(reflector));
+      measure.set(
+        { resource: resourceName(reflector.resource), namespace: reflector.namespace ?? "" },
+        read(reflector),
+      );
   };
   new Gauge({
     name: "reflector_stale_seconds",
     help: "Time since the API server last proved the cache current by a list, an event or a bookmark",
-    labelNames: ["resource"],
+    labelNames: ["resource", "namespace"],
     registers,
     collect() {
       eachReflector(this, (reflector) => (clock.monotonic() - (reflector.lastEventAt() ?? 0)) / 1000);
@@ -126,7 +129,7 @@ export function createMetrics(clock: Clock, apiServerHost: string): Metrics {
   new Gauge({
     name: "reflector_objects",
     help: "Objects in the cache",
-    labelNames: ["resource"],
+    labelNames: ["resource", "namespace"],
     registers,
     collect() {
       eachReflector(this, (reflector) => reflector.size);
@@ -135,7 +138,7 @@ export function createMetrics(clock: Clock, apiServerHost: string): Metrics {
   new Gauge({
     name: "reflector_lists",
     help: "Full lists since the start; a growing value means watches that can't be resumed",
-    labelNames: ["resource"],
+    labelNames: ["resource", "namespace"],
     registers,
     collect() {
       eachReflector(this, (reflector) => reflector.lists());

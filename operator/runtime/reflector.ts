@@ -31,6 +31,8 @@ export type ReflectorState = "listing" | "watching" | "absent" | "failing" | "st
 
 export interface Reflector<T extends KubeObject> extends Store<T> {
   readonly resource: ApiResource;
+  /** The one that it follows; undefined for all. */
+  readonly namespace: string | undefined;
   state(): ReflectorState;
   /** The cache has told the truth at least once; an absent API truly has no objects. */
   hasSynced(): boolean;
@@ -248,6 +250,7 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
 
   return {
     resource,
+    namespace: options.namespace,
     get: store.get,
     list: store.list,
     byIndex: store.byIndex,

@@ -2,7 +2,8 @@
 import type { V1Deployment, V1PodList } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { access } from "../../charts/access.ts";
-import { installObjects } from "../../charts/install.ts";
+import { defaultNamespace, installObjects, operatorNamespaceObject } from "../../charts/install.ts";
+import { installValues } from "../../charts/install-values.ts";
 import { apiVersionOf, type KubeObject } from "../../charts/kubernetes.ts";
 import { labels, podName } from "../../charts/names.ts";
 import { podTemplate } from "../../charts/pod.ts";
@@ -17,7 +18,6 @@ import { askApi, callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
 import { servingPlan, twoNodePlan } from "../unit/charts/plans.ts";
 
-const image = "registry.example.com/mimo-operator:0.1.0";
 let server: ControlPlane;
 
 // The first run on a machine builds the binaries.
@@ -28,7 +28,11 @@ beforeAll(async () => {
   await run(server, ["create", "namespace", "team-a"]);
   await run(server, ["create", "namespace", "baseline"]);
   await run(server, ["label", "namespace", "baseline", "pod-security.kubernetes.io/enforce=baseline"]);
-  const install = toYaml(installObjects({ image }));
+  const values = installValues.parse({});
+  const install = toYaml([
+    ...operatorNamespaceObject(defaultNamespace),
+    ...installObjects(values, defaultNamespace),
+  ]);
   await run(server, ["apply", "--server-side", "--validate=strict", "-f", "-"], install);
 }, BUILD_AND_BOOT_MILLISECONDS);
 

@@ -2,7 +2,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { installObjects } from "../../charts/install.ts";
+import { installObjects, operatorNamespaceObject } from "../../charts/install.ts";
+import { installValues } from "../../charts/install-values.ts";
 import { operatorName } from "../../charts/rbac.ts";
 import { toYaml } from "../../charts/yaml.ts";
 import type { Cluster } from "./cluster.ts";
@@ -15,11 +16,12 @@ const deployments = ["v2-flash-h200", "v2.5-b200", "v2.5-pro-gb300"].map(example
 export const exampleCount = deployments.length;
 
 /** All of the installation but the operator's Deployment: the operator runs as a process of this machine. */
-const installation = toYaml(
-  installObjects({ namespace: operatorNamespace, image: "none" }).filter(
+const installation = toYaml([
+  ...operatorNamespaceObject(operatorNamespace),
+  ...installObjects(installValues.parse({}), operatorNamespace).filter(
     ({ kind }) => kind !== "Deployment" && kind !== "PodDisruptionBudget",
   ),
-);
+]);
 
 /** @throws Error when the cluster has an operator already, since taking ours out would take its parts along. */
 export async function refuseInstalled({ kubectl }: Cluster): Promise<void> {

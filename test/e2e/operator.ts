@@ -3,23 +3,34 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { installObjects } from "../../charts/install.ts";
+import { defaultNamespace, installObjects, operatorNamespaceObject } from "../../charts/install.ts";
+import { installValues } from "../../charts/install-values.ts";
+import type { KubeObject } from "../../charts/kubernetes.ts";
 import { toYaml } from "../../charts/yaml.ts";
+import { askApi } from "../controlplane/api.ts";
 import type { Administrator, ControlPlane } from "../controlplane/boot.ts";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { eventually } from "./eventually.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-export const operatorNamespace = "mimo-system";
+export const operatorNamespace = defaultNamespace;
 export const operatorUser = `system:serviceaccount:${operatorNamespace}:mimo-operator`;
 
 /** Installs what `mimo install` prints, save the Deployment: the operator runs as a process beside the control plane. */
 export async function installOperator(controlPlane: Administrator): Promise<void> {
-  const objects = installObjects({ image: "mimo-operator:test" }).filter(({ kind }) => kind !== "Deployment");
-  const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], {
-    input: toYaml(objects),
-  });
+  await applyInstallation(controlPlane, [
+    ...operatorNamespaceObject(operatorNamespace),
+    ...installObjects(installValues.parse({}), operatorNamespace).filter(({ kind }) => kind !== "Deployment"),
+  ]);
+}
+
+export async function applyInstallation(
+  controlPlane: Administrator,
+  objects: readonly KubeObject[],
+): Promise<void> {
+  const input = toYaml(objects);
+  const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], { input });
   if (applied.code !== 0) throw new Error(applied.stderr);
   const established = await kubectl(controlPlane, [
     "wait",
@@ -49,12 +60,17 @@ export async function startOperator(
     readonly workers?: number;
     /** Another way to the API server than the direct one, such as a proxy's URL. */
     readonly server?: string;
+    /** Its own. */
+    readonly namespace?: string;
+    /** Where it works; everywhere when absent. */
+    readonly namespaces?: readonly string[];
     /** Of Node, such as `--import`. */
     readonly nodeArgs?: readonly string[];
   } = {},
 ): Promise<RunningOperator> {
   const { resyncSeconds = 36_000, name = "operator", workers = 8, server, nodeArgs = [] } = options;
-  const account = [operatorNamespace, "mimo-operator"] as const;
+  const { namespace = operatorNamespace, namespaces } = options;
+  const account = [namespace, "mimo-operator"] as const;
   const kubeconfig = await serviceAccountKubeconfig(controlPlane, ...account, server);
   const logFile = join(controlPlane.directory, `${name}.log`);
   const output = createWriteStream(logFile, { flags: "a" });
@@ -64,7 +80,8 @@ export async function startOperator(
       ...nodeArgs,
       join(root, "operator/main.ts"),
       "--listen=127.0.0.1:0",
-      `--lease-namespace=${operatorNamespace}`,
+      `--lease-namespace=${namespace}`,
+      ...(namespaces === undefined ? [] : [`--namespaces=${namespaces.join(",")}`]),
       `--resync-seconds=${resyncSeconds}`,
       `--workers=${workers}`,
       `--identity=${name}`,
@@ -78,6 +95,11 @@ export async function startOperator(
     if (child.exitCode !== null)
       throw new Error(`it ended with ${child.exitCode}: ${(await log()).slice(-2000)}`);
     return (await log()).includes('"msg":"leading"') ? true : undefined;
+  });
+  // Made by the first leader; until then the admission policies refuse every deployment.
+  await eventually("there is a MiMoPlatform", async () => {
+    const { status } = await askApi(controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms/default");
+    return status === 200 ? true : undefined;
   });
   return {
     process: child,

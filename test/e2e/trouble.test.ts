@@ -169,13 +169,9 @@ describe("what was agreed stays", () => {
     await cluster.becomesReady(namespace, "flash");
     const set = `/apis/apps/v1/namespaces/${namespace}/statefulsets/flash-0`;
     const before = await cluster.get(set);
-    const platforms = "/apis/mimo.dev/v1alpha1/mimoplatforms";
-    await send("POST", platforms, {
-      apiVersion: "mimo.dev/v1alpha1",
-      kind: "MiMoPlatform",
-      metadata: { name: "default" },
-      spec: { images: { registry: "registry.example.com/mirror" } },
-    });
+    const useImages = (images: object | null) =>
+      send("PATCH", "/apis/mimo.dev/v1alpha1/mimoplatforms/default", { spec: { images } });
+    await useImages({ registry: "registry.example.com/mirror" });
     // A later deployment uses the new platform, so the operator has seen it.
     await cluster.apply(namespace, "later", { ...flash, hardware: "H20" });
     await cluster.becomesReady(namespace, "later");
@@ -198,7 +194,7 @@ describe("what was agreed stays", () => {
     const status = await cluster.status(namespace, "flash");
     expect(status.plan?.image).toMatch(/^registry\.example\.com\/mirror\//);
     expect(new Set(status.groups?.map(({ revision }) => revision))).toEqual(new Set([status.plan?.revision]));
-    await send("DELETE", `${platforms}/default`);
+    await useImages(null);
   });
 });
 

@@ -20,7 +20,9 @@ beforeAll(async () => {
     metadata: { name: "default" },
     spec: {},
   };
-  await callApi(cluster.controlPlane, platforms, { method: "POST", body });
+  const path = `${platforms}/default?fieldManager=user&force=true`;
+  const contentType = "application/apply-patch+yaml";
+  await callApi(cluster.controlPlane, path, { method: "PATCH", body, contentType });
 });
 afterAll(async () => {
   await operator?.stop();

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { installObjects } from "../../charts/install.ts";
+import { defaultNamespace, installObjects } from "../../charts/install.ts";
+import { installValues } from "../../charts/install-values.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { instructionsOf, type Reading, readDockerfile, type Stage } from "./buildkit.ts";
 
@@ -138,6 +139,6 @@ const operatorDeployment = z.object({
 });
 
 function operatorPod(): z.infer<typeof operatorDeployment>["spec"]["template"]["spec"] {
-  const objects = installObjects({ image: "mimo-operator:test" });
+  const objects = installObjects(installValues.parse({}), defaultNamespace);
   return operatorDeployment.parse(objects.find(({ kind }) => kind === "Deployment")).spec.template.spec;
 }

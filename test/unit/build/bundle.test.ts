@@ -60,7 +60,7 @@ describe("the bundle, alone in a folder that it may only read", () => {
     ["plan -o json", ["plan", "-f", example, "-o", "json"]],
     ["render", ["render", "-f", example]],
     ["crds", ["crds"]],
-    ["install", ["install", "--image", "mimo-operator:test"]],
+    ["install", ["install", "--image-repository", "registry.example.com/mimo"]],
   ])("prints with %s what the sources print", (_, args) => {
     const bundled = run(args);
     const { status, stdout } = runSources(args);

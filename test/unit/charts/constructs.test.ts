@@ -5,10 +5,16 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { disruptionBudget } from "../../../charts/disruption-budget.ts";
 import { networkPolicy } from "../../../charts/network-policy.ts";
-import { operatorDeployment } from "../../../charts/operator-deployment.ts";
-import { operatorRbac, userRoles } from "../../../charts/rbac.ts";
+import { operatorBudget, operatorNetworkPolicy } from "../../../charts/operator-surroundings.ts";
+import {
+  nodeReadersBinding,
+  operatorClusterBindings,
+  operatorClusterRoles,
+  operatorNamespaceRbac,
+} from "../../../charts/rbac.ts";
 import { apiService, ranksService } from "../../../charts/services.ts";
 import { type Manifest, typedObject } from "../../../charts/typed-object.ts";
+import { userRoles } from "../../../charts/user-roles.ts";
 import { servingPlan } from "./plans.ts";
 
 const newChart = (): Chart => new Chart(new App(), "chart");
@@ -28,10 +34,16 @@ describe("cdk8s-plus-28 renders all that it is given", () => {
     "the API's Service": (scope) => apiService(scope, servingPlan()),
     "the disruption budget": (scope) => disruptionBudget(scope, servingPlan()),
     "the network policy": (scope) => networkPolicy(scope, servingPlan()),
-    "the operator's roles": (scope) => operatorRbac(scope, { namespace: "mimo-system", logAccess: true }),
+    "the operator's roles": operatorClusterRoles,
+    "the operator's bindings": (scope) => {
+      const binding = { operatorNamespace: "mimo-system", logAccess: true };
+      operatorClusterBindings(scope, { ...binding, namespaces: undefined });
+      operatorNamespaceRbac(scope, { ...binding, namespaces: ["team-a"] });
+      nodeReadersBinding(scope, ["mimo-team-a"]);
+    },
     "the users' roles": userRoles,
-    "the operator's Deployment": (scope) =>
-      operatorDeployment(scope, { namespace: "mimo-system", image: "registry.example.com/mimo:1" }),
+    "the operator's disruption budget": (scope) => operatorBudget(scope, "mimo-system"),
+    "the operator's network policy": (scope) => operatorNetworkPolicy(scope, "mimo-system"),
   };
 
   test.each(Object.keys(builders))("%s", (name) => {

@@ -55,25 +55,3 @@ describe("mimo crds", () => {
     expect(objectsOf(stdout)).toEqual(objectsOf(kept));
   });
 });
-
-describe("mimo install", () => {
-  it("prints the namespace, CRDs, rights and Deployment of the operator, by its flags", async () => {
-    const image = "registry.example.com/mimo-operator:1";
-    const { code, stdout } = await mimo(["install", "--namespace", "ops", "--image", image]);
-    expect(code).toBe(0);
-    const objects = objectsOf(stdout);
-    expect(objects.map(({ kind }) => kind)).toEqual(
-      expect.arrayContaining([
-        "Namespace",
-        "CustomResourceDefinition",
-        "ServiceAccount",
-        "ClusterRole",
-        "Deployment",
-      ]),
-    );
-    expect(objects.find(({ kind }) => kind === "Deployment")).toMatchObject({
-      metadata: { namespace: "ops" },
-      spec: { template: { spec: { containers: [{ image }] } } },
-    });
-  });
-});

@@ -1,0 +1,60 @@
+/** Values as a user would write them: what is installed has to be the same by Helm and by `mimo install`. */
+export const valueSets: Readonly<Record<string, object>> = {
+  defaults: {},
+  "another image": { image: { repository: "registry.example.com/mimo-operator", tag: "1.2.3-rc.1" } },
+  "an image by digest": {
+    image: { repository: "registry.example.com:5000/a/b", digest: `sha256:${"0123456789abcdef".repeat(4)}` },
+  },
+  "an image that is pulled with Secrets": {
+    image: { pullPolicy: "Always" },
+    imagePullSecrets: ["mirror", "other.mirror"],
+  },
+  "more operators with less to say": { replicas: 5, workers: 100, logLevel: "warn" },
+  "one operator": { replicas: 1 },
+  "no logs": { logAccess: false },
+  "no admission policies": { admissionPolicies: false },
+  "no network policy": { networkPolicy: false },
+  "a PodMonitor": {
+    podMonitor: {
+      enabled: true,
+      interval: "1m",
+      labels: { release: "prometheus", "example.com/on": "true" },
+    },
+  },
+  resources: { resources: { requests: { cpu: "1", memory: "1Gi" }, limits: { cpu: "2.5", memory: "2Gi" } } },
+  "no limits": { resources: { limits: null } },
+  "no resources at all": { resources: { requests: null, limits: null } },
+  placement: {
+    nodeSelector: { "node-role.kubernetes.io/infra": "", pool: "yes" },
+    tolerations: [
+      { key: "infra", operator: "Exists", effect: "NoSchedule" },
+      { key: "spot", value: "1", effect: "NoExecute", tolerationSeconds: 60 },
+    ],
+    priorityClassName: "system-cluster-critical",
+  },
+  "marks of pods": {
+    podAnnotations: { "example.com/note": 'says "on: {{ house }}"', number: "1" },
+    podLabels: { team: "platform", "example.com/cost": "0" },
+  },
+  "the cluster's part": { part: "cluster" },
+  "the cluster's part with readers of nodes": { part: "cluster", nodeReaders: ["mimo-a", "mimo-b"] },
+  "the cluster's part without policies": { part: "cluster", admissionPolicies: false, logAccess: false },
+  "a namespace's part, for itself": { part: "namespace" },
+  "a namespace's part, for others": { part: "namespace", namespaces: ["team-a", "team-b"], logAccess: false },
+  "one operator for some namespaces": { namespaces: ["team-a", "team-b"], nodeReaders: ["mimo-c"] },
+  everything: {
+    part: "all",
+    namespaces: ["team-a"],
+    image: { repository: "r.example.com/m", tag: "2", pullPolicy: "Never" },
+    imagePullSecrets: ["mirror"],
+    replicas: 3,
+    workers: 4,
+    logLevel: "debug",
+    podMonitor: { enabled: true, labels: { a: "b" } },
+    priorityClassName: "high",
+    nodeSelector: { a: "b" },
+    tolerations: [{ operator: "Exists" }],
+    podAnnotations: { a: "b" },
+    podLabels: { a: "b" },
+  },
+};
