@@ -17,6 +17,7 @@ export default defineConfig({
             "test/controlplane/**/*.test.ts",
             "test/api*/**/*.test.ts",
             "test/runtime/**/*.test.ts",
+            "test/gitops/**/*.test.ts",
             "test/e2e/**/*.test.ts",
             "test/ranks/**/*.test.ts",
             "test/self-service/**/*.test.ts",

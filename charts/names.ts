@@ -29,10 +29,14 @@ export const annotations = {
   recovery: "mimo.dev/recovery",
   /** On a StatefulSet that is on its way out: why. */
   stopping: "mimo.dev/stopping",
+  /** On a StatefulSet: the restart that it took up last and the pods that go for it, as JSON. */
+  restarted: "mimo.dev/restarted",
   /** On a ControllerRevision that did not become Ready: why. */
   failed: "mimo.dev/failed",
   /** On a MiMoDeployment, by a person: a new value lets a group that was given up try again. */
   retry: "mimo.dev/retry",
+  /** On a MiMoDeployment, by a person: a new value restarts every group once, as a rollout would. */
+  restart: "mimo.dev/restart",
   /** On a MiMoDeployment, by a person: "true" frees the GPUs, as spec.suspend does. */
   suspended: "mimo.dev/suspended",
   /** On a MiMoDeployment, by a person: "<revision>:<revision>", run the second where the request resolves to the first. */

@@ -44,6 +44,8 @@ function podSpec(plan: ServingPlan): V1PodSpec {
     ...(placement.schedulerName !== undefined && { schedulerName: placement.schedulerName }),
     ...(placement.priorityClassName !== undefined && { priorityClassName: placement.priorityClassName }),
     ...(placement.runtimeClassName !== undefined && { runtimeClassName: placement.runtimeClassName }),
+    // Without the second, pods of the node's network would ask the node's DNS servers, which know no Services.
+    ...(plan.hostPort !== undefined && { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }),
     // No anti-affinity: ranks of a multi-node group take all GPUs of a node, so no two fit on one.
     nodeSelector: { ...placement.nodeSelector },
     tolerations: placement.tolerations.map(taintToleration),
@@ -60,7 +62,7 @@ function podSpec(plan: ServingPlan): V1PodSpec {
 }
 
 function server(plan: ServingPlan): V1Container {
-  const { rdma } = plan.resources;
+  const { hostPort } = plan;
   return {
     name: serverContainer,
     image: plan.image.reference,
@@ -68,12 +70,20 @@ function server(plan: ServingPlan): V1Container {
     // Without a shell: the server is PID 1 and gets SIGTERM itself.
     command: [...plan.command],
     env: environment(plan),
-    ports: [{ name: httpPortName, containerPort: plan.port, protocol: "TCP" }],
+    ports: [
+      // As a host port the scheduler keeps every other pod that wants it off the node.
+      {
+        name: httpPortName,
+        containerPort: hostPort ?? plan.port,
+        protocol: "TCP",
+        ...(hostPort !== undefined && { hostPort }),
+      },
+    ],
     resources: resourceRequirements(plan),
     securityContext: {
       allowPrivilegeEscalation: false,
       // RDMA registers memory with the adapter, which locks it.
-      capabilities: { drop: ["ALL"], ...(rdma !== undefined && { add: ["IPC_LOCK"] }) },
+      capabilities: { drop: ["ALL"], ...(plan.resources.devices !== undefined && { add: ["IPC_LOCK"] }) },
     },
     volumeMounts: volumeMounts(plan),
     ...probes(plan),
@@ -97,8 +107,7 @@ function resourceRequirements({
   gpusPerNode,
   resources,
 }: ServingPlan): NonNullable<V1Container["resources"]> {
-  const devices: Record<string, string> = { "nvidia.com/gpu": String(gpusPerNode) };
-  if (resources.rdma !== undefined) devices[resources.rdma.resource] = String(resources.rdma.count);
+  const devices = { "nvidia.com/gpu": String(gpusPerNode), ...resources.devices };
   const memory = `${resources.memoryGib}Gi`;
   return {
     requests: {

@@ -18,7 +18,8 @@ export function rendezvousEnv({ name, namespace, nodes, clusterDomain }: Serving
     fromPod("NODE_RANK", `metadata.labels['${labels.podIndex}']`),
     fromPod("DIST_PORT", `metadata.annotations['${annotations.distPort}']`),
     {
-      // The whole name: rank 0 binds it, and only the whole name is in its own /etc/hosts before DNS knows it.
+      // The whole name: rank 0 binds it, and only the whole name is in its own /etc/hosts before DNS knows it. In the node's
+      // network it isn't there: a rank that asks before DNS knows the pod exits and is started again.
       name: "RANK0_HOST",
       value: `${name}-$(GROUP_ID)-0.${ranksServiceName(name)}.${namespace}.svc.${clusterDomain}`,
     },

@@ -3,7 +3,7 @@ import { deploymentSpec } from "./deployment.ts";
 import { type NameRule, nameRules, platformNameRules } from "./metadata.ts";
 import { apiGroup, apiVersion } from "./names.ts";
 import { platformSpec } from "./platform.ts";
-import { deploymentStatus } from "./status.ts";
+import { deploymentStatus, unseen } from "./status.ts";
 import { type StructuralSchema, structuralSchema } from "./structural.ts";
 
 /** A rule of the API server alone: `self` is the spec. */
@@ -144,7 +144,10 @@ export const mimoDeploymentDefinition = (rules: readonly SpecRule[]): CustomReso
     spec: deploymentSpec.describe("What to serve, and where."),
     specRules: rules,
     nameRules,
-    status: deploymentStatus.describe("What the operator made of it."),
+    status: deploymentStatus.meta({
+      description: "What the operator made of it.",
+      default: { conditions: [unseen] },
+    }),
     scale: {
       specReplicasPath: ".spec.replicas",
       statusReplicasPath: ".status.replicas",

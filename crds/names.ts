@@ -19,6 +19,10 @@ export type Runtime = (typeof runtimes)[number];
 export const featureModes = ["Auto", "Enabled", "Disabled"] as const;
 export type FeatureMode = (typeof featureModes)[number];
 
+/** Clusters whose nodes and network the catalogue describes. */
+export const platformPresets = ["GKE", "EKS", "AKS", "CoreWeave", "OCI", "OnPremises"] as const;
+export type PlatformPreset = (typeof platformPresets)[number];
+
 /** The only MiMoPlatform that counts. */
 export const platformName = "default";
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { fabric } from "./fabric.ts";
 import { limits } from "./limits.ts";
-import { hardwareKinds } from "./names.ts";
+import { hardwareKinds, platformPresets } from "./names.ts";
 import {
   absolutePath,
   bytesQuantity,
@@ -15,26 +16,14 @@ import {
   words,
 } from "./schema.ts";
 
-const resourceName = (field: string) =>
-  text({
-    max: 128,
-    pattern: /^[a-z0-9.-]+\/[A-Za-z0-9._-]+$/,
-    message: `${field} is an extended resource with its domain, for example "rdma/ib"`,
-  });
-
-const networkInterface = (field: string) =>
-  text({
-    max: 15,
-    pattern: /^[a-zA-Z0-9_.-]+$/,
-    message: `${field} is one network interface name as the pod sees it, for example "eth0"`,
-  });
-
-/** How one kind of GPU node looks in this cluster. What is absent comes from the catalogue (GPU feature discovery's labels). */
+/** How one kind of GPU node looks in this cluster. What is absent comes from the preset, else from the catalogue. */
 const hardwareNodes = z.object({
   kind: z.enum(hardwareKinds).describe("The hardware kind that these settings are for."),
   nodeSelector: labelMap("nodeSelector", 16)
     .optional()
-    .describe("Labels of these nodes. Replaces the catalogue's selector on nvidia.com/gpu.product."),
+    .describe(
+      "Labels of these nodes. Replaces the selector of the preset, or the catalogue's on nvidia.com/gpu.product.",
+    ),
   tolerations: z
     .array(toleration)
     .max(16)
@@ -44,22 +33,18 @@ const hardwareNodes = z.object({
   nodeMemory: bytesQuantity("nodeMemory")
     .optional()
     .describe("Allocatable memory of one such node; bounds what pods ask for."),
-  rdma: z
-    .object({
-      resource: resourceName("rdma.resource").describe("Extended resource of the RDMA device plugin."),
-      count: int32(1, 64).describe("How many of it each pod asks for."),
-    })
+  fabric: fabric
     .optional()
-    .describe("RDMA between nodes. Pods of groups that span nodes ask for it and get IPC_LOCK."),
-  networkInterface: networkInterface("networkInterface")
-    .optional()
-    .describe("Interface for the rendezvous between ranks (NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME)."),
+    .describe("How ranks on different nodes reach each other. Only for groups that span nodes."),
   namespaceLabels: labelMap("namespaceLabels", 8)
     .optional()
     .describe(
       "Who may use these nodes: namespaces that carry all of these labels. Every namespace when absent.",
     ),
 });
+
+/** Nodes of one kind, whichever it is. */
+export type HardwareNodes = Omit<z.output<typeof hardwareNodes>, "kind">;
 
 const volumeSource = (field: string, what: string) =>
   withRules(
@@ -101,6 +86,12 @@ export const platformSpec = z.object({
   })
     .optional()
     .describe("DNS domain of the cluster. Default: cluster.local."),
+  preset: z
+    .enum(platformPresets)
+    .optional()
+    .describe(
+      "The kind of cluster: what the catalogue knows of its nodes' labels, taints and network. Each field written under hardware replaces the preset's.",
+    ),
   hardware: listByKey(hardwareNodes, "kind", hardwareKinds.length)
     .optional()
     .describe("How the GPU nodes of this cluster look, by kind."),

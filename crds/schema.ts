@@ -188,6 +188,34 @@ export const annotationMap = (field: string, maxProperties: number): z.ZodRecord
     },
   ]);
 
+const deviceName = /^([a-z0-9.-]+\/[A-Za-z0-9._-]+|hugepages-(2Mi|1Gi))$/;
+const deviceCount = /^[1-9][0-9]{0,2}$/;
+const hugepagesSize = /^[1-9][0-9]{0,5}(Mi|Gi)$/;
+const isHugepages = (name: string): boolean => name.startsWith("hugepages-");
+
+/** A bounded map of extended resources to counts, and of hugepages to sizes, as in a container's limits. */
+export const resourceMap = (field: string, maxProperties: number): z.ZodRecord<z.ZodString, z.ZodString> =>
+  withRules(wordMap(maxProperties, 16), [
+    {
+      rule: `self.all(name, name.size() <= 128 && name.matches(${celPattern(deviceName)}))`,
+      message: `every key of ${field} is an extended resource with its domain, for example "rdma/ib", or hugepages-2Mi or hugepages-1Gi`,
+      check: (map) => Object.keys(map).every((name) => name.length <= 128 && deviceName.test(name)),
+    },
+    {
+      rule: "!('nvidia.com/gpu' in self)",
+      message: `${field} may not hold nvidia.com/gpu: the recipe says how many GPUs a pod gets; remove it`,
+      check: (map) => !Object.hasOwn(map, "nvidia.com/gpu"),
+    },
+    {
+      rule: `self.all(name, name.startsWith('hugepages-') ? self[name].matches(${celPattern(hugepagesSize)}) : self[name].matches(${celPattern(deviceCount)}))`,
+      message: `every value of ${field} is a count from "1" to "999" in quotes, or for hugepages a size such as "5120Mi"`,
+      check: (map) =>
+        Object.entries(map).every(([name, value]) =>
+          (isHugepages(name) ? hugepagesSize : deviceCount).test(value),
+        ),
+    },
+  ]);
+
 /** Names one key of a Secret in the same namespace. The operator never reads it. */
 export const secretKey = (field: string) =>
   z.object({

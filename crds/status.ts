@@ -18,6 +18,18 @@ const condition = z.object({
 });
 export type Condition = z.output<typeof condition>;
 
+/**
+ * What the API server says of a deployment until the operator does. Tools that wait (kstatus, and Flux by it) take an object
+ * without conditions for finished.
+ */
+export const unseen = {
+  type: "Ready",
+  status: "Unknown",
+  reason: "Unseen",
+  message: "the operator has not looked at it yet; if that stays so, look at the operator's log",
+  lastTransitionTime: "1970-01-01T00:00:00Z",
+} as const satisfies Condition;
+
 const memory = z.object({
   weightsGibPerGpu: words(16).describe("Weights on each GPU, in GiB. Estimated."),
   kvGibPerGpu: words(16).describe("KV cache on each GPU, in GiB. Estimated."),
@@ -40,6 +52,9 @@ const plan = z.object({
   tensorParallel: int32(0, 10_000).describe("--tp-size."),
   dataParallel: int32(0, 10_000).describe("--dp-size; 1 without DP attention."),
   expertParallel: int32(0, 10_000).describe("--ep-size."),
+  startupSeconds: int32(0, 2_000_000_000)
+    .optional()
+    .describe("What a start may take before the container is restarted. Not measured."),
   command: words(16_384).describe("Command line of one rank."),
   memory: memory.describe("What the GPUs hold; estimated, not measured on GPUs."),
   provenance: words(1024).describe("Who says that this recipe works, and what differs from it."),

@@ -7,6 +7,7 @@ import { type Caches, startCaches } from "./deployment/caches.ts";
 import { ensureDefaultPlatform } from "./deployment/default-platform.ts";
 import { followProgress } from "./deployment/follow-progress.ts";
 import { keyOf } from "./deployment/keys.ts";
+import { createDeploymentMetrics } from "./deployment/metrics.ts";
 import { updateStanding } from "./deployment/observe.ts";
 import { createReconciler } from "./deployment/reconcile.ts";
 import { createWave } from "./deployment/wave.ts";
@@ -69,14 +70,25 @@ const caches = startCaches({
   log,
   signal: closing.signal,
   namespaces: options.namespaces,
-  onDeployment: (key) => queue.add(key),
-  onPlatform: () => enqueueAll(),
+  // What the first lists bring is looked at, but nobody waits for it.
+  onDeployment: (key) => queue.add(key, isFilled(caches) ? "user" : "resync"),
+  onPlatform: () => {
+    for (const key of allKeys()) queue.add(key, "resync");
+  },
   onWave: () => {
     for (const key of wave.next()) queue.add(key);
   },
 });
 const wave = createWave(() => updateStanding(caches));
 for (const cache of caches.all) metrics.watchReflector(cache);
+let leading = false;
+const deploymentMetrics = createDeploymentMetrics({
+  registry: metrics.registry,
+  deployments: caches.deployments,
+  isLeading: () => leading,
+  clock,
+});
+metrics.setLeader(leaseName, false);
 
 const health = await startHealthServer({
   ...options.listen,
@@ -98,10 +110,14 @@ const end = await runElection({
   log,
   signal: standing.signal,
   onStartedLeading: (gate) => {
-    metrics.setLeader(controllerName, true);
+    leading = true;
+    metrics.setLeader(leaseName, true);
     working = lead(gate);
   },
-  onStoppedLeading: () => metrics.setLeader(controllerName, false),
+  onStoppedLeading: () => {
+    leading = false;
+    metrics.setLeader(leaseName, false);
+  },
 });
 await working;
 closing.abort();
@@ -157,6 +173,7 @@ async function lead(gate: WriteGate): Promise<void> {
       clock,
       announcer: createAnnouncer(events),
       wave,
+      metrics: deploymentMetrics,
     }),
     resync: { periodSeconds: options.resyncSeconds, keys: allKeys },
     clock,
@@ -174,8 +191,8 @@ function* allKeys(): Iterable<string> {
   for (const { metadata } of caches.deployments.list()) yield keyOf(metadata.namespace, metadata.name);
 }
 
-function enqueueAll(): void {
-  for (const key of allKeys()) queue.add(key);
+function isFilled({ all }: Caches): boolean {
+  return all.every((cache) => cache.hasSynced());
 }
 
 /** Caches that can't be trusted to show the cluster as it is. */

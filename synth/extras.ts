@@ -12,6 +12,7 @@ const byDeepEP = "use spec.features.deepEP";
 const bySpeculation = "use spec.features.speculativeDecoding";
 const byModel = "use spec.model";
 const byCache = "use MiMoPlatform cacheVolume";
+const byFabric = "it is of the platform's network, MiMoPlatform hardware[].fabric";
 const kernelsInImage = "images keep attention kernels below their own home";
 
 /** Options that the plan decides even where it leaves them out, aliases and negations included, and what to do instead. */
@@ -47,8 +48,8 @@ const ownedOptions: Readonly<Record<string, string>> = {
   "--node-rank": fromHardware,
   "--dist-init-addr": fromHardware,
   "--nccl-init-addr": fromHardware,
-  "--dist-timeout": "it is 3600 s",
-  "--watchdog-timeout": "it is 3600 s",
+  "--dist-timeout": "it is the startup budget",
+  "--watchdog-timeout": "it follows what compiling may take",
   "--dp": byDataParallel,
   "--dp-size": byDataParallel,
   "--data-parallel-size": byDataParallel,
@@ -129,8 +130,6 @@ const ownedVariables: Readonly<Record<string, string>> = {
 const sometimesOwned: Readonly<Record<string, string>> = {
   NCCL_MNNVL_ENABLE: fromHardware,
   NCCL_CUMEM_ENABLE: fromHardware,
-  NCCL_SOCKET_IFNAME: "use MiMoPlatform hardware[].networkInterface",
-  GLOO_SOCKET_IFNAME: "use MiMoPlatform hardware[].networkInterface",
 };
 
 /** Judges every extra argument against the plan's own options; argparse takes any unambiguous beginning of a name. */
@@ -215,14 +214,17 @@ function checkHierarchicalCache(
   }
 }
 
-/** Judges extra variables against those of the plan. */
+/** Judges extra variables against those of the plan, of which some are the platform's fabric. */
 export function checkExtraEnv(
   extra: ExtraEnv,
   planned: Readonly<Record<string, string>>,
+  ofFabric: Readonly<Record<string, string>>,
   findings: Findings,
 ): void {
+  const fabric = Object.fromEntries(Object.keys(ofFabric).map((name) => [name, byFabric]));
   extra.forEach(({ name }, index) => {
-    const owned = Object.hasOwn(planned, name) ? { ...ownedVariables, ...sometimesOwned } : ownedVariables;
+    const sometimes = Object.hasOwn(planned, name) ? { ...sometimesOwned, ...fabric } : {};
+    const owned = { ...ownedVariables, ...sometimes };
     const instead = Object.hasOwn(owned, name) ? owned[name] : undefined;
     if (instead === undefined) return;
     findings.refusals.push({

@@ -5,6 +5,7 @@ import type { Recipe } from "./catalogue/recipes.ts";
 import type { RuntimeImage } from "./catalogue/runtimes.ts";
 import type { Features } from "./features.ts";
 import type { ModelSource } from "./model-source.ts";
+import { coldCompileSeconds } from "./startup.ts";
 
 /** Everything that the command line of a rank is written from. */
 export interface Launch {
@@ -21,16 +22,15 @@ export interface Launch {
   readonly servedModelName: string;
   readonly port: number;
   readonly apiKey: boolean;
-  /** Interface of the rendezvous, for groups of several nodes. */
-  readonly networkInterface?: string;
+  readonly startupSeconds: number;
 }
 
 /**
- * At the rendezvous ranks wait for the node that is slowest to pull tens of GiB of image; in a first forward pass they wait for
- * kernels to compile. The model card of MiMo-V2.5-Pro sets the watchdog to this. A group that hangs is noticed by its probes
- * long before.
+ * Of one forward pass, and of what blocks torch's NCCL thread meanwhile: twice what compiling all kernels may take. Weights
+ * are loaded before the watchdog is there (SGLang 0.5.7 to 0.5.23, Scheduler.__init__). The model card of MiMo-V2.5-Pro has
+ * 3600. A server that hangs is noticed by its probes long before.
  */
-const patienceSeconds = 3600;
+const forwardPassSeconds = 2 * coldCompileSeconds;
 
 /** argv of one rank: whole option names only, since an abbreviation may turn ambiguous in the next version. */
 export function launchArguments(launch: Launch): readonly string[] {
@@ -58,7 +58,10 @@ export function launchArguments(launch: Launch): readonly string[] {
     ...speculativeArguments(launch),
     ...option("--reasoning-parser", features.reasoningParser),
     ...option("--tool-call-parser", features.toolCallParser),
-    ...["--dist-timeout", String(patienceSeconds), "--watchdog-timeout", String(patienceSeconds)],
+    // Ranks wait for each other at the rendezvous (whose store has the same timeout) and in the first collectives, for the
+    // slowest to pull, load and compile. When a start takes too long is for the startup probe to say, so not sooner than it.
+    ...["--dist-timeout", String(launch.startupSeconds)],
+    ...["--watchdog-timeout", String(forwardPassSeconds)],
     "--enable-metrics",
     ...["--host", "0.0.0.0", "--port", String(launch.port)],
     // From the environment: the kubelet expands it, the plan never holds the key.
@@ -127,23 +130,19 @@ function speculativeArguments({
 
 /** Environment of the server, less what comes from Secrets, the pod's own metadata and the caches. */
 export function launchEnv(launch: Launch): Readonly<Record<string, string>> {
-  const { gpu, recipe, image, features, batch, source, networkInterface } = launch;
+  const { gpu, recipe, image, features, batch, source } = launch;
   const multiNode = recipe.nodes > 1;
   const specV2 =
     image.dialect.specV2 === "always" ||
     (image.dialect.specV2 === "with-eagle" && features.speculativeSteps !== undefined);
   return {
     ...source.env,
+    TORCH_NCCL_HEARTBEAT_TIMEOUT_SEC: String(forwardPassSeconds),
     ...(specV2 && { SGLANG_ENABLE_SPEC_V2: "1" }),
     ...(features.deepEP && {
       SGLANG_DEEPEP_NUM_MAX_DISPATCH_TOKENS_PER_RANK: String(batch.deepEPDispatchTokens),
     }),
     // NVLink between nodes of a rack: forced, so that a missing IMEX channel fails at once instead of falling back.
     ...(multiNode && gpu.multiNodeNvlink && { NCCL_MNNVL_ENABLE: "1", NCCL_CUMEM_ENABLE: "1" }),
-    ...(multiNode &&
-      networkInterface !== undefined && {
-        NCCL_SOCKET_IFNAME: networkInterface,
-        GLOO_SOCKET_IFNAME: networkInterface,
-      }),
   };
 }

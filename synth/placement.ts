@@ -1,8 +1,8 @@
 import type { DeploymentSpec } from "../crds/deployment.ts";
+import type { HardwareNodes } from "../crds/platform.ts";
 import type { Toleration } from "../crds/schema.ts";
 import type { HardwareFacts } from "./catalogue/hardware.ts";
 import type { Findings } from "./errors.ts";
-import type { HardwareNodes } from "./resources.ts";
 import type { PlacementPlan } from "./serving-plan.ts";
 
 const archLabel = "kubernetes.io/arch";
@@ -10,11 +10,11 @@ const archLabel = "kubernetes.io/arch";
 /** Labels as GPU feature discovery sets them, or as the platform names them; the request may only narrow them. */
 export function resolvePlacement(
   spec: DeploymentSpec,
-  nodes: HardwareNodes | undefined,
+  nodes: HardwareNodes,
   gpu: HardwareFacts,
   findings: Findings,
 ): PlacementPlan {
-  const hardwareSelector = nodes?.nodeSelector ?? {
+  const hardwareSelector = nodes.nodeSelector ?? {
     "nvidia.com/gpu.product": gpu.productLabel,
     ...(gpu.architecture === "arm64" && { [archLabel]: gpu.architecture }),
   };
@@ -30,10 +30,10 @@ export function resolvePlacement(
   }
   return {
     nodeSelector: { ...asked.nodeSelector, ...hardwareSelector },
-    tolerations: distinct([...gpu.tolerations, ...(nodes?.tolerations ?? []), ...(asked.tolerations ?? [])]),
+    tolerations: distinct([...gpu.tolerations, ...(nodes.tolerations ?? []), ...(asked.tolerations ?? [])]),
     ...(asked.priorityClassName !== undefined && { priorityClassName: asked.priorityClassName }),
     ...(asked.schedulerName !== undefined && { schedulerName: asked.schedulerName }),
-    ...(nodes?.runtimeClassName !== undefined && { runtimeClassName: nodes.runtimeClassName }),
+    ...(nodes.runtimeClassName !== undefined && { runtimeClassName: nodes.runtimeClassName }),
   };
 }
 

@@ -8,11 +8,13 @@ import type { RuntimeImage } from "./catalogue/runtimes.ts";
 import { resolveContext } from "./context.ts";
 import { type Findings, noFindings } from "./errors.ts";
 import { checkExtraArguments, checkExtraEnv } from "./extras.ts";
-import { type Features, resolveFeatures } from "./features.ts";
+import { resolveFabric } from "./fabric.ts";
+import { resolveFeatures } from "./features.ts";
+import { resolveNodes } from "./hardware-nodes.ts";
 import { resolveImage, selectRuntime } from "./image.ts";
 import { launchArguments, launchEnv } from "./launch.ts";
 import { memoryLayout } from "./memory.ts";
-import { cacheEnv, type ModelSource, resolveCache, resolveModelSource } from "./model-source.ts";
+import { cacheEnv, resolveCache, resolveModelSource } from "./model-source.ts";
 import { resolvePlacement } from "./placement.ts";
 import { resolveResources } from "./resources.ts";
 import type { PlanResult, Provenance, ServingPlan } from "./serving-plan.ts";
@@ -51,7 +53,7 @@ function resolve(
   const model = models[spec.variant];
   const gpu = hardware[spec.hardware];
   const recipe = recipes[spec.variant][spec.hardware];
-  const nodes = platform.hardware?.find(({ kind }) => kind === spec.hardware);
+  const nodes = resolveNodes(platform, spec.hardware, recipe.nodes > 1, findings);
 
   const features = resolveFeatures({ spec, profile, model, gpu, recipe, image }, findings);
   const layout = memoryLayout(model, recipe, image, features);
@@ -66,7 +68,11 @@ function resolve(
   const batch = resolveBatch(profile, recipe, features, memory.tokensPerDataParallelRank, findings);
   const source = resolveModelSource(spec, platform, model, findings);
   const cache = resolveCache(platform, findings);
-  const resources = resolveResources(spec, nodes, gpu, recipe, source.plan, findings);
+  const fabric = resolveFabric(spec, nodes, gpu, recipe, features, findings);
+  const resources = {
+    ...resolveResources(spec, nodes, gpu, recipe, source.plan, findings),
+    ...(fabric.devices !== undefined && { devices: fabric.devices }),
+  };
   const startupSeconds = startupBudgetSeconds(source, cache, resources, features, image);
   const server = spec.server ?? {};
   const port = server.port ?? defaultPort;
@@ -82,14 +88,18 @@ function resolve(
     contextLength,
     ...(swaFullTokensRatio !== undefined && { swaFullTokensRatio }),
     servedModelName,
-    port,
+    port: fabric.hostPort ?? port,
     apiKey: server.apiKeySecret !== undefined,
-    ...(nodes?.networkInterface !== undefined && { networkInterface: nodes.networkInterface }),
+    startupSeconds,
   };
-  const env = { ...cacheEnv(cache, image.runtime), ...launchEnv(launch) };
+  const env = { ...fabric.env, ...cacheEnv(cache, image.runtime), ...launchEnv(launch) };
   checkExtraArguments(spec, image, findings);
-  checkExtraEnv(server.extraEnv ?? [], env, findings);
-  judgeCombination(spec, recipe, features, source, resources.rdma === undefined, findings);
+  checkExtraEnv(server.extraEnv ?? [], env, fabric.env, findings);
+  if (source.plan.source === "Ephemeral" && recipe.nodes > 1) {
+    findings.warnings.push(
+      "ranks give up when one node has its weights 8 minutes after another (a bound of SGLang's): downloads on several nodes may drift apart that far; a shared or local store does not",
+    );
+  }
 
   return {
     name,
@@ -117,6 +127,7 @@ function resolve(
         : [{ name: "SGLANG_API_KEY", secret: server.apiKeySecret.name, key: server.apiKeySecret.key }]),
     ],
     port,
+    ...(fabric.hostPort !== undefined && { hostPort: fabric.hostPort }),
     servedModelName,
     memory,
     model: source.plan,
@@ -125,32 +136,11 @@ function resolve(
     placement: resolvePlacement(spec, nodes, gpu, findings),
     startupSeconds,
     podLabels: sorted(spec.podTemplate?.labels ?? {}),
-    podAnnotations: sorted(spec.podTemplate?.annotations ?? {}),
+    podAnnotations: sorted({ ...spec.podTemplate?.annotations, ...fabric.annotations }),
     clusterDomain: platform.clusterDomain ?? defaultClusterDomain,
     provenance: provenance(recipe, image, findings),
     warnings: [...new Set(findings.warnings)],
   };
-}
-
-/** What only shows when several settled parts are looked at together. */
-function judgeCombination(
-  spec: DeploymentSpec,
-  recipe: Recipe,
-  features: Features,
-  source: ModelSource,
-  withoutRdma: boolean,
-  findings: Findings,
-): void {
-  if (features.deepEP && recipe.nodes > 1 && withoutRdma) {
-    findings.warnings.push(
-      `DeepEP between nodes needs RDMA, and MiMoPlatform names no RDMA resource for ${spec.hardware}: set it, or spec.features.deepEP: Disabled`,
-    );
-  }
-  if (source.plan.source === "Ephemeral" && recipe.nodes > 1) {
-    findings.warnings.push(
-      "ranks give up when one node has its weights 8 minutes after another (a bound of SGLang's): downloads on several nodes may drift apart that far; a shared or local store does not",
-    );
-  }
 }
 
 /** The recipe's provenance, lowered to Derived by what this plan changes. */

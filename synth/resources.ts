@@ -1,11 +1,9 @@
 import type { DeploymentSpec } from "../crds/deployment.ts";
-import type { PlatformSpec } from "../crds/platform.ts";
+import type { HardwareNodes } from "../crds/platform.ts";
 import type { HardwareFacts } from "./catalogue/hardware.ts";
 import type { Recipe } from "./catalogue/recipes.ts";
 import type { Findings } from "./errors.ts";
 import type { ModelPlan, ResourcePlan } from "./serving-plan.ts";
-
-export type HardwareNodes = NonNullable<PlatformSpec["hardware"]>[number];
 
 /** /dev/shm as the published docker commands size it (--shm-size 32g); NCCL and the tokenizer processes use it. */
 const sharedMemoryGib = 32;
@@ -26,7 +24,7 @@ export function quantityGib(quantity: string): number {
 
 export function resolveResources(
   spec: DeploymentSpec,
-  nodes: HardwareNodes | undefined,
+  nodes: HardwareNodes,
   gpu: HardwareFacts,
   recipe: Recipe,
   model: ModelPlan,
@@ -36,19 +34,13 @@ export function resolveResources(
   const asked = spec.resources ?? {};
   const shm = asked.sharedMemory === undefined ? sharedMemoryGib : quantityGib(asked.sharedMemory);
   const processes = processGib * recipe.gpusPerNode + shm;
-  const nodeGib = nodes?.nodeMemory === undefined ? undefined : quantityGib(nodes.nodeMemory);
+  const nodeGib = nodes.nodeMemory === undefined ? undefined : quantityGib(nodes.nodeMemory);
   const mostGib = Math.floor((nodeGib === undefined ? gpu.podMemoryGib : nodeGib * nodeShare) * share);
   // The page cache counts as the pod's memory: room for the checkpoint lets all ranks of a node read it once.
   const wanted = Math.ceil(model.checkpointGib) + processes;
   const memoryGib = asked.memory === undefined ? Math.min(wanted, mostGib) : quantityGib(asked.memory);
 
   judgeMemory({ memoryGib, shm, processes, nodeGib, explicit: asked.memory !== undefined }, spec, findings);
-  const multiNode = recipe.nodes > 1;
-  if (multiNode && !gpu.multiNodeNvlink && nodes?.rdma === undefined) {
-    findings.warnings.push(
-      `MiMoPlatform names no RDMA resource for ${spec.hardware}: NCCL between the ${recipe.nodes} nodes falls back to TCP, which is far slower; set hardware[${spec.hardware}].rdma`,
-    );
-  }
   return {
     cpu: asked.cpu ?? Math.ceil(gpu.podCpu * share),
     memoryGib,
@@ -56,7 +48,6 @@ export function resolveResources(
     ...(model.source === "Ephemeral" && {
       ephemeralStorageGib: Math.ceil(model.checkpointGib * downloadRoom),
     }),
-    ...(multiNode && nodes?.rdma !== undefined && { rdma: nodes.rdma }),
   };
 }
 

@@ -26,7 +26,10 @@ export interface ServingPlan {
   readonly env: Readonly<Record<string, string>>;
   /** Environment from Secrets that the kubelet resolves; the operator never reads them. */
   readonly secretEnv: readonly { readonly name: string; readonly secret: string; readonly key: string }[];
+  /** Of the Services. */
   readonly port: number;
+  /** Set where pods use their node's network: the server listens there. */
+  readonly hostPort?: number;
   readonly servedModelName: string;
   readonly memory: MemoryPlan;
   readonly model: ModelPlan;
@@ -79,8 +82,8 @@ export interface ResourcePlan {
   readonly sharedMemoryGib: number;
   /** Only when the checkpoint is downloaded into the pod. */
   readonly ephemeralStorageGib?: number;
-  /** Extended resource of the RDMA device plugin; asking for it brings IPC_LOCK. */
-  readonly rdma?: { readonly resource: string; readonly count: number };
+  /** Extended resources of the fabric to their counts, hugepages to their sizes; asking for them brings IPC_LOCK. */
+  readonly devices?: Readonly<Record<string, string>>;
 }
 
 export interface PlacementPlan {

@@ -6,7 +6,7 @@ import type { CachePlan, ResourcePlan } from "./serving-plan.ts";
 /** Draft runners of multi-layer EAGLE, one per MTP layer. */
 const draftRunners = 3;
 /** Compiling kernels and capturing graphs, with and without caches from an earlier start. */
-const coldCompileSeconds = 2400;
+export const coldCompileSeconds = 2400;
 const warmCompileSeconds = 1200;
 /** A budget is what must never be overrun by a healthy start, so twice the estimate. */
 const safety = 2;

@@ -1,6 +1,8 @@
 import {
   type Hardware,
   hardwareKinds,
+  type PlatformPreset,
+  platformPresets,
   type Runtime,
   runtimes,
   type Variant,
@@ -9,9 +11,11 @@ import {
 import { commonDifferences, type Difference } from "../../synth/catalogue/differences.ts";
 import { hardware } from "../../synth/catalogue/hardware.ts";
 import { models } from "../../synth/catalogue/models.ts";
+import { presets } from "../../synth/catalogue/platforms.ts";
 import { recipes } from "../../synth/catalogue/recipes.ts";
 import { runtimeImages } from "../../synth/catalogue/runtimes.ts";
 import { refusalCodes } from "../../synth/errors.ts";
+import { fabricEnv } from "../../synth/fabric.ts";
 import { defaultRuntime } from "../../synth/image.ts";
 import { planDeployment } from "../../synth/plan.ts";
 import { bullets, code, page, table } from "./markdown.ts";
@@ -96,6 +100,12 @@ export function recipesPage(): string {
         ];
       }),
     ),
+    "## Clusters",
+    "What `preset` of a `MiMoPlatform` stands for. Each field written under `hardware` replaces the one here. Fabric is for groups that span nodes. Nothing was tried on these clusters; what no source settles, `mimo plan` warns of.",
+    table(
+      ["Preset", "Kind", "Nodes", "Devices of a pod", "Variables", "NVLink domain", "Source"],
+      platformPresets.flatMap((preset) => hardwareKinds.flatMap((kind) => presetRow(preset, kind))),
+    ),
     "## Refusals",
     "A request that can't work is refused with one of these codes and a message that says what to write. `mimo plan` prints it; on a cluster it is the reason of the `Accepted` condition. What the API server itself knows to be impossible it refuses at `kubectl apply`.",
     table(
@@ -103,6 +113,27 @@ export function recipesPage(): string {
       Object.entries(refusalCodes).map(([name, { meaning, remedy }]) => [code(name), meaning, remedy]),
     ),
   ]);
+}
+
+function presetRow(preset: PlatformPreset, kind: Hardware): string[][] {
+  const nodes = presets[preset][kind];
+  if (nodes === undefined) return [];
+  const { nodeSelector = { "nvidia.com/gpu.product": hardware[kind].productLabel }, fabric = {} } = nodes;
+  const list = (map: Readonly<Record<string, string>>) =>
+    Object.entries(map)
+      .map(([key, value]) => code(`${key}=${value}`))
+      .join(", ");
+  return [
+    [
+      preset,
+      kind,
+      list(nodeSelector),
+      list(fabric.resources ?? {}),
+      list(fabricEnv(fabric, false)),
+      nodes.nvlinkDomainLabel === undefined ? "" : code(nodes.nvlinkDomainLabel),
+      nodes.source,
+    ],
+  ];
 }
 
 const eras: Readonly<Record<Difference["era"], string>> = {

@@ -86,13 +86,15 @@ export async function getDeployment({ client, namespace }: Cluster, name: string
   }
 }
 
-/** By name. */
-export async function listDeployments({ client, namespace }: Cluster): Promise<Deployment[]> {
+/** By name, of the cluster's namespace or of all. */
+export async function listDeployments(
+  { client, namespace }: Cluster,
+  everywhere: boolean,
+): Promise<Deployment[]> {
+  const path = ({ metadata }: Deployment): string => `${metadata.namespace}/${metadata.name}`;
   try {
-    const { items } = await client.list(resources.mimoDeployments, { namespace });
-    return items
-      .map((item) => deploymentView.parse(item))
-      .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    const { items } = await client.list(resources.mimoDeployments, everywhere ? {} : { namespace });
+    return items.map((item) => deploymentView.parse(item)).sort((a, b) => (path(a) < path(b) ? -1 : 1));
   } catch (error) {
     if (isNotFound(error)) await refuseWithoutCrds(client);
     throw error;

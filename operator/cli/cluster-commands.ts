@@ -23,23 +23,32 @@ export function addClusterCommands(program: Command, { columns, examples }: Clus
     .addOption(
       new Option("-o, --output <format>", "for people or for programs").choices(formats).default("table"),
     )
+    .option("-A, --all-namespaces", "of every namespace")
     .option("-w, --watch", "go on: in place on a terminal, elsewhere a line for each change")
     .addHelpText("after", "\nExit status: 1 also when one is stuck (condition Stalled).")
     .addHelpText(
       "after",
-      examples("status", "status pro -n team-a", "status pro --watch", "status pro -o json"),
+      examples("status", "status -A", "status pro -n team-a", "status pro --watch", "status pro -o json"),
     )
     .action(
       async (
         name: string | undefined,
-        { output, watch, ...options }: ClusterOptions & { output: StatusFormat; watch?: true },
+        {
+          output,
+          watch,
+          allNamespaces: everywhere = false,
+          ...options
+        }: ClusterOptions & { output: StatusFormat; watch?: true; allNamespaces?: boolean },
         self: Command,
       ) => {
+        if (everywhere && name !== undefined)
+          self.error("error: --all-namespaces shows all: leave the name out");
         if (watch && output === "json") self.error("error: --watch shows a table: leave -o json out");
         await onCluster(options, async (cluster) => {
           const { showStatus, watchStatus } = await import("./status.ts");
-          if (watch) await watchStatus(cluster, name, columns);
-          else process.exitCode = await showStatus(cluster, name, output, columns());
+          const which = { name, everywhere };
+          if (watch) await watchStatus(cluster, which, columns);
+          else process.exitCode = await showStatus(cluster, which, output, columns());
         });
       },
     );
@@ -83,8 +92,12 @@ export function addClusterCommands(program: Command, { columns, examples }: Clus
     .option("--group <id>", "id of the group, as `status` shows it", wholeNumber)
     .option("--rank <number>", "rank within the group (default: 0)", wholeNumber)
     .option("-f, --follow", "go on until the container ends")
+    .option("--tail <lines>", "so many of the last lines (default: all)", wholeNumber)
     .option("-p, --previous", "of the container before the last restart")
-    .addHelpText("after", examples("logs pro -f", "logs pro --group 2 --rank 1", "logs pro --previous"))
+    .addHelpText(
+      "after",
+      examples("logs pro -f --tail 100", "logs pro --group 2 --rank 1", "logs pro --previous"),
+    )
     .action(async (name: string, options: ClusterOptions & LogsOptions) => {
       const { copyLog } = await import("./logs.ts");
       await onCluster(options, (cluster) => copyLog(cluster, name, options));

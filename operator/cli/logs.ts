@@ -10,6 +10,8 @@ export interface LogsOptions {
   readonly rank?: number;
   readonly follow?: true;
   readonly previous?: true;
+  /** So many of the last lines; all when absent. */
+  readonly tail?: number;
 }
 
 /** Copies the log of one rank to standard output. */
@@ -21,11 +23,18 @@ export async function copyLog(cluster: Cluster, name: string, options: LogsOptio
     rank = 0,
     follow = false,
     previous = false,
+    tail,
   } = options;
   if (group === undefined)
     throw new CommandError(`${name} has no group yet: \`mimo status ${name}\` says why`);
   const pod = podName(name, group, rank);
-  const query = { container: serverContainer, follow, previous, signal: new AbortController().signal };
+  const query = {
+    container: serverContainer,
+    follow,
+    previous,
+    ...(tail !== undefined && { tailLines: tail }),
+    signal: new AbortController().signal,
+  };
   try {
     for await (const piece of await client.streamLog({ namespace, name: pod }, query))
       process.stdout.write(piece);

@@ -102,6 +102,25 @@ program
   });
 
 program
+  .command("monitoring")
+  .description(
+    "Print PodMonitors, alerts and Grafana dashboards for the operator and what it serves, as YAML.",
+  )
+  .option("-n, --namespace <name>", "namespace of the operator", "mimo-system")
+  .option("--runbooks <url>", "where docs/runbooks is, for the links in alerts", "docs/runbooks")
+  .addHelpText(
+    "after",
+    examples(
+      "monitoring | kubectl apply --server-side -f -",
+      "monitoring --runbooks https://git.example.com/mimo-operator/docs/runbooks",
+    ),
+  )
+  .action(async (options: { namespace: string; runbooks: string }) => {
+    const { monitoring } = await import("./monitoring.ts");
+    process.stdout.write(monitoring(options));
+  });
+
+program
   .command("demo")
   .description(
     "Start a control plane with fake GPU nodes on this machine, and watch the operator serve three models on it.",

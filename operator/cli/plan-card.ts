@@ -17,7 +17,8 @@ export function planCard({ plan, replicas }: Extract<Outcome, { accepted: true }
     ["Image", [`${plan.image.reference}  (${plan.runtime}, ${plan.profile})`]],
     ["Checkpoint", wrap(checkpoint(plan))],
     ["Startup", wrap(`at most ${duration(plan.startupSeconds)}, then the pod is restarted`)],
-    ["Nodes", Object.entries(plan.placement.nodeSelector).map(([key, value]) => `${key}=${value}`)],
+    ["Nodes", pairs(plan.placement.nodeSelector)],
+    ["Devices", pairs(plan.resources.devices ?? {})],
     ["GPU memory", memory(plan, wrap)],
     ["Environment", environment(plan)],
     ["Command", commandLines(plan.command)],
@@ -75,10 +76,13 @@ function memory(plan: ServingPlan, wrap: (text: string) => string[]): string[] {
 
 function environment({ env, secretEnv }: ServingPlan): string[] {
   return [
-    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...pairs(env),
     ...secretEnv.map(({ name, secret, key }) => `${name} from Secret ${secret}, key ${key}`),
   ];
 }
+
+const pairs = (map: Readonly<Record<string, string>>): string[] =>
+  Object.entries(map).map(([name, value]) => `${name}=${value}`);
 
 /** One option a line, to be pasted into a shell. */
 function commandLines(argv: readonly string[]): string[] {

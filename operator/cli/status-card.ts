@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { z } from "zod";
-import type { Condition, GroupFailure, GroupStatus } from "../../crds/status.ts";
+import { type Condition, type GroupFailure, type GroupStatus, unseen } from "../../crds/status.ts";
 import type { Deployment } from "../deployment/objects.ts";
 import { readStatus } from "../deployment/observe.ts";
 import { formatAge } from "./age.ts";
@@ -24,9 +24,8 @@ export function statusJson(deployment: Deployment): object {
 const readyOf = (deployment: Deployment): Pick<Condition, "status" | "reason" | "message"> => {
   const status = readStatus(deployment);
   const found = status?.conditions?.find(({ type }) => type === "Ready");
-  const message = "the operator has not looked at it yet; if that stays so, look at the operator's log";
-  if (found === undefined) return { status: "Unknown", reason: "Unseen", message };
-  if (status?.observedGeneration !== deployment.metadata.generation)
+  if (found === undefined || status?.observedGeneration === undefined) return unseen;
+  if (status.observedGeneration !== deployment.metadata.generation)
     return { ...found, status: "Unknown", message: `${found.message} (said of an earlier request)` };
   return found;
 };
@@ -39,7 +38,7 @@ export const isStuck = (deployment: Deployment): boolean =>
 /** One line that says where it stands, for logs. */
 export function statusLine(deployment: Deployment): string {
   const { reason, message } = readyOf(deployment);
-  return `${deployment.metadata.name}: ${reason}: ${message.split("\n").join("; ")}`;
+  return `${reason}: ${message.split("\n").join("; ")}`;
 }
 
 /** A screenful: what it is, its groups, and of the conditions those that call for attention. */

@@ -11,22 +11,29 @@ export type StatusFormat = (typeof statusFormats)[number];
 /** Between two looks; the operator reports progress every 5 s at most. */
 const lookSeconds = 2;
 
-async function look(cluster: Cluster, name: string | undefined): Promise<Deployment[]> {
-  return name === undefined ? listDeployments(cluster) : [await getDeployment(cluster, name)];
+/** One by its name, or all of one namespace or of every one. */
+export interface Which {
+  readonly name: string | undefined;
+  readonly everywhere: boolean;
+}
+
+async function look(cluster: Cluster, { name, everywhere }: Which): Promise<Deployment[]> {
+  return name === undefined ? listDeployments(cluster, everywhere) : [await getDeployment(cluster, name)];
 }
 
 /** @returns the exit status: 1 when a deployment is stuck */
 export async function showStatus(
   cluster: Cluster,
-  name: string | undefined,
+  which: Which,
   format: StatusFormat,
   columns: number,
 ): Promise<0 | 1> {
-  const deployments = await look(cluster, name);
+  const deployments = await look(cluster, which);
   if (format === "json") {
     process.stdout.write(`${JSON.stringify(deployments.map(statusJson), undefined, 2)}\n`);
   } else if (deployments.length === 0) {
-    process.stderr.write(`no MiMoDeployment in namespace ${cluster.namespace}\n`);
+    const where = which.everywhere ? "any namespace" : `namespace ${cluster.namespace}: -A shows all`;
+    process.stderr.write(`no MiMoDeployment in ${where}\n`);
   } else {
     process.stdout.write(`${cards(deployments, columns).join("\n")}\n`);
   }
@@ -34,21 +41,17 @@ export async function showStatus(
 }
 
 /** Shows it in place on a terminal, and elsewhere a line for each change. Goes on until the process ends. */
-export async function watchStatus(
-  cluster: Cluster,
-  name: string | undefined,
-  columns: () => number,
-): Promise<never> {
+export async function watchStatus(cluster: Cluster, which: Which, columns: () => number): Promise<never> {
   const screen = createScreen(process.stdout);
   const said = new Map<string, string>();
-  let deployments = await look(cluster, name);
+  let deployments = await look(cluster, which);
   let footer = "";
   for (;;) {
     if (process.stdout.isTTY) screen.show([...cards(deployments, columns()), "", `${footer}Ctrl-C ends it.`]);
-    else for (const line of news(deployments, said)) process.stdout.write(`${line}\n`);
+    else for (const line of news(deployments, said, which.everywhere)) process.stdout.write(`${line}\n`);
     await sleep(clock, lookSeconds * 1000);
     try {
-      deployments = await look(cluster, name);
+      deployments = await look(cluster, which);
       footer = "";
     } catch (error) {
       // It may be restarting. Nobody should take what is old for what is.
@@ -65,8 +68,10 @@ const cards = (deployments: readonly Deployment[], columns: number): string[] =>
   ]);
 
 /** Lines that differ from what was said of the same deployment before. */
-function news(deployments: readonly Deployment[], said: Map<string, string>): string[] {
-  const now = new Map(deployments.map((each) => [each.metadata.name, statusLine(each)]));
+function news(deployments: readonly Deployment[], said: Map<string, string>, everywhere: boolean): string[] {
+  const label = ({ metadata: { name, namespace } }: Deployment) =>
+    everywhere ? `${namespace}/${name}` : name;
+  const now = new Map(deployments.map((each) => [label(each), `${label(each)}: ${statusLine(each)}`]));
   const gone = [...said.keys()].filter((name) => !now.has(name));
   const changed = [...now].filter(([name, line]) => said.get(name) !== line);
   said.clear();

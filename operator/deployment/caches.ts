@@ -22,6 +22,7 @@ import {
   platformView,
   podView,
 } from "./objects.ts";
+import { isKnown } from "./settled.ts";
 import { createTombstones, type Tombstones } from "./tombstones.ts";
 import { holdsUpWave, updateReason } from "./wave.ts";
 
@@ -81,23 +82,19 @@ export function startCaches(options: CacheOptions): Caches {
     all.push(...reflectors);
     return store;
   };
-  const children = <T extends KubeObject>(
-    resource: ApiResource,
-    label: string,
-    transform: (object: KubeObject) => T,
-  ) =>
-    inNamespaces<T>({
+  const children = (resource: ApiResource, label: string) =>
+    inNamespaces<Child>({
       ...common,
       resource,
       labelSelector: label,
-      transform,
+      transform: (object) => childView.parse(object),
       indexes: { [byDeployment]: deploymentKeys },
       onChange: (old, current) => {
+        if (old !== undefined && current !== undefined && isKnown(old, current)) return;
         for (const object of [old, current])
           if (object !== undefined) deploymentKeys(object).forEach(onDeployment);
       },
     });
-  const child = (object: KubeObject): Child => childView.parse(object);
 
   const deployments = inNamespaces<Deployment>({
     ...common,
@@ -146,10 +143,10 @@ export function startCaches(options: CacheOptions): Caches {
       for (const pod of pods.byIndex(byNode, name)) deploymentKeys(pod).forEach(onDeployment);
     },
   });
-  const statefulSets = children(resources.statefulSets, labels.deployment, child);
-  const revisions = children(resources.controllerRevisions, labels.revisionOf, child);
+  const statefulSets = children(resources.statefulSets, labels.deployment);
+  const revisions = children(resources.controllerRevisions, labels.revisionOf);
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
-    (resource) => children(resource, labels.deployment, child),
+    (resource) => children(resource, labels.deployment),
   );
   return {
     deployments,

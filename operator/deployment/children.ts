@@ -4,25 +4,28 @@ import { firstDifference, overlay } from "./difference.ts";
 import { type Child, controllerOf } from "./objects.ts";
 import type { Step } from "./steps.ts";
 
-/** What it takes to have `desired`: a step, nothing, or a conflict when another controller owns the object. */
+/** What it takes to have `desired`: at most one step, or the name of an object in the way, which another controller owns. */
 export function keep(
   owner: OwnerReference,
   desired: KubeObject,
   live: Child | undefined,
-): Step | "conflict" | undefined {
-  const resource = resourceOf(desired);
-  if (live === undefined) return { do: "create", resource, object: desired, reason: "part of the plan" };
-  if (live.metadata.deletionTimestamp !== undefined) return undefined;
-  if (controllerOf(live) !== undefined && !isOurs(live, owner)) return "conflict";
+): readonly [] | readonly [Step | string] {
+  if (live === undefined) return [creation(desired)];
+  if (live.metadata.deletionTimestamp !== undefined) return [];
+  if (controllerOf(live) !== undefined && !isOurs(live, owner))
+    return [`${desired.kind} ${desired.metadata.name}`];
   const difference = firstDifference(live, desired);
-  if (difference === undefined) return undefined;
-  return {
-    do: "update",
-    resource,
-    object: overlay(live, desired),
-    reason: `${difference} is not as planned`,
-  };
+  if (difference === undefined) return [];
+  const reason = `${difference} is not as planned`;
+  return [{ do: "update", resource: resourceOf(desired), object: overlay(live, desired), reason }];
 }
+
+export const creation = (object: KubeObject): Step => ({
+  do: "create",
+  resource: resourceOf(object),
+  object,
+  reason: "part of the plan",
+});
 
 export const isOurs = (object: KubeObject, owner: OwnerReference): boolean =>
   controllerOf(object)?.uid === owner.uid;
@@ -41,3 +44,15 @@ export function deletion(child: Child, reason: string): Step & { do: "delete" } 
     reason,
   };
 }
+
+/** Takes up an object of ours that a deletion with --cascade=orphan left without an owner. */
+export const adoption = (child: Child, owner: OwnerReference): Step => ({
+  do: "update",
+  resource: resourceOf(child),
+  object: overlay(child, {
+    apiVersion: child.apiVersion,
+    kind: child.kind,
+    metadata: { name: child.metadata.name, ownerReferences: [owner] },
+  }),
+  reason: "left by a deployment of the same name",
+});

@@ -87,6 +87,8 @@ function readiness(facts: Report, serves: (group: Group) => boolean): Statement 
   const good = groups.filter((group) => serves(group) && group.revision === current);
   const back = target.rolledBack === undefined ? "" : `; ${target.rolledBack}`;
   const tally = `${good.length} of ${replicas} serving groups are Ready${back}`;
+  if (decision.toRestart > 0)
+    return say("Ready", "False", "Restarting", `${tally}; ${decision.toRestart} still to restart`);
   if (good.length === replicas && groups.length === replicas)
     return say("Ready", "True", back === "" ? "Ready" : "RolledBack", tally);
   if (groups.length > replicas && good.length >= replicas)

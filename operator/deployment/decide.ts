@@ -1,18 +1,19 @@
-import type { KubeObject } from "../../charts/kubernetes.ts";
+import type { KubeObject, OwnerReference } from "../../charts/kubernetes.ts";
 import { annotations, labels } from "../../charts/names.ts";
 import { groupStatefulSet, sharedObjects } from "../../charts/render.ts";
 import { resources } from "../../charts/resources.ts";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
-import { deletion, find, isOurs, keep } from "./children.ts";
+import { adoption, creation, deletion, find, isOurs, keep } from "./children.ts";
 import type { Revision } from "./frozen.ts";
-import { groupWork, removeGroup, updateGroup } from "./group-steps.ts";
+import { deadPods, groupWork, removeGroup, restartGroup, updateGroup } from "./group-steps.ts";
 import { type Group, isServing } from "./groups.ts";
-import type { Circumstances } from "./loss.ts";
-import type { Child } from "./objects.ts";
+import { type Circumstances, nodeTimeouts } from "./loss.ts";
 import type { Observed } from "./observed.ts";
-import { type RecoveryPolicy, recoveryPolicy } from "./recovery.ts";
+import { recoveryPolicy } from "./recovery.ts";
+import { isRestartDue, restartWish, withRestartMark } from "./restart.ts";
 import { revisionFailure } from "./revision-failure.ts";
 import { planRollout, rolloutPolicy } from "./rollout.ts";
+import { differences } from "./settled.ts";
 import type { Stages, Step } from "./steps.ts";
 import { findTarget, isAdoption, oldRevisions, type Target } from "./target.ts";
 
@@ -26,6 +27,8 @@ export interface Decision {
   /** Serving groups that are wanted: none while suspended. */
   readonly replicas: number;
   readonly suspended: boolean;
+  /** Groups that are still to restart, as somebody asked. */
+  readonly toRestart: number;
   /** Groups that may be missing during an update. */
   readonly maxUnavailable: number;
   /** Objects in the way: they have our name and another controller. */
@@ -55,6 +58,7 @@ export function decide(observed: Observed): Decision {
       nextGroupId,
       replicas,
       suspended: false,
+      toRestart: 0,
       maxUnavailable: 1,
       conflicts: [],
     };
@@ -70,84 +74,116 @@ export function decide(observed: Observed): Decision {
     now: observed.now,
   };
 
-  const conflicts: string[] = [];
-  const want = (desired: KubeObject, live: Child | undefined): Step[] => {
-    const step = keep(observed.owner, desired, live);
-    if (step === "conflict") conflicts.push(`${desired.kind} ${desired.metadata.name}`);
-    return step === "conflict" || step === undefined ? [] : [step];
-  };
-  const shared = sharedObjects(revision.plan, observed.owner);
-  const sharedSteps = shared.flatMap((desired) => want(desired, find(observed.children, desired)));
-  const unwanted = observed.children
-    .filter((child) => isOurs(child, observed.owner) && find(shared, child) === undefined)
-    .map((child) => deletion(child, "no longer part of the plan"));
+  const { owner, children } = observed;
+  const shared = differences(revision.plan, children, () => compareShared(revision, observed));
+  const conflicts = shared.filter((found) => typeof found === "string");
 
   const failure = failureOf(revision, observed);
   const rollout = rolloutPolicy(spec.value.rollout, failure !== undefined);
   const leaving = observed.groups.filter(isLeaving);
   const staying = observed.groups.filter((group) => !isLeaving(group));
-  const views = staying.map((group) => ({ id: group.id, revision: group.revision, serves: serves(group) }));
+  const wish = restartWish(observed.annotations);
+  const due = staying.filter((group) => isRestartDue(group, wish));
+  const views = staying.map((group) => ({
+    id: group.id,
+    // A restart is an update to the same revision.
+    revision: due.includes(group) ? `${group.revision}, to restart` : group.revision,
+    serves: serves(group),
+  }));
   const plan = planRollout(views, replicas, revision.hash, rollout);
   const reason = suspended ? "suspended" : `${replicas} serving groups are wanted`;
   const removed = staying.filter(({ id }) => plan.remove.includes(id));
 
   const revisionOf = (hash: string): Revision | undefined =>
     hash === revision.hash ? revision : observed.revisions.find((each) => each.hash === hash);
-  const statefulSet = (of: Revision, groupId: number): KubeObject =>
+  const statefulSet: Render = (of, groupId) =>
     groupStatefulSet({
       plan: of.plan,
       revision: of.hash,
       groupId,
       template: of.template,
-      owner: observed.owner,
+      owner,
     });
   const newcomers = Array.from({ length: plan.create }, (_, index) => nextGroupId + index);
   // While the target is held back, scaling goes on with what is known to serve.
-  const known = rollout.held ? revisionOf(views.find((view) => view.serves)?.revision ?? "") : undefined;
-  const creations = newcomers.flatMap((id) => want(statefulSet(known ?? revision, id), undefined));
+  const known = rollout.held ? revisionOf(staying.find(serves)?.revision ?? "") : undefined;
+  const creations = newcomers.map((id) =>
+    creation(withRestartMark(statefulSet(known ?? revision, id), wish)),
+  );
 
   const works = staying
     .filter((group) => !removed.includes(group))
     .map((group) => {
       const own = revisionOf(group.revision);
-      if (plan.update.includes(group.id))
-        return {
-          stages: [updateGroup(group, statefulSet(revision, group.id), own, revision, observed.owner.uid)],
-        };
-      const drift = own === undefined ? [] : want(statefulSet(own, group.id), group.statefulSet);
+      const isUpdated = plan.update.includes(group.id);
+      if (isUpdated && wish !== undefined && group.revision === revision.hash)
+        return { stages: [restartGroup(group, wish)] };
+      if (isUpdated) {
+        const desired = statefulSet(revision, group.id);
+        return { stages: [updateGroup(group, desired, own, revision, observed.owner.uid, wish)] };
+      }
+      const drift = own === undefined ? [] : driftOf(group, own, statefulSet, owner);
       if (drift.length > 0) return { stages: [drift] };
-      return groupWork(group, policy, circumstances, observed.annotations[annotations.retry]);
+      return groupWork(group, policy, circumstances, observed.annotations[annotations.retry], wish);
     });
   const leavers = [...leaving, ...removed].flatMap((group) =>
-    group.statefulSet.metadata.deletionTimestamp === undefined
-      ? removeGroup(group, group.stopping ?? reason, circumstances)
-      : [],
+    removeGroup(group, group.stopping ?? reason, circumstances),
   );
   const history = oldRevisions(observed, [target.requested, revision]).flatMap(({ object }) =>
     object === undefined ? [] : [deletion(object, "beyond the kept history")],
   );
+  const adopted = observed.revisions.flatMap(({ object }) =>
+    object === undefined || isOurs(object, observed.owner) || target.write !== undefined
+      ? []
+      : [adoption(object, observed.owner)],
+  );
   const verdict = rollsBack(spec.value, target, observed, failure);
   const wakes = [
     ...works.flatMap(({ wakeMilliseconds = [] }) => wakeMilliseconds),
-    ...nodeTimeouts(observed, policy),
+    ...nodeTimeouts(circumstances),
   ];
   return {
     stages: [
       target.write === undefined ? verdict : [target.write],
-      [...sharedSteps, ...unwanted],
-      [...creations, ...works.flatMap(({ stages }) => stages.flat()), ...leavers, ...history],
+      [...shared.filter((found) => typeof found !== "string"), ...adopted],
+      [
+        ...creations,
+        ...works.flatMap(({ stages }) => stages.flat()),
+        ...leavers,
+        ...deadPods(observed.strays, circumstances),
+        ...history,
+      ],
     ],
     target,
     adopting: !suspended && isAdoption(observed, target.requested),
     nextGroupId,
     replicas,
     suspended,
+    toRestart: due.length,
     maxUnavailable: rollout.maxUnavailable,
     conflicts,
     ...(failure === undefined ? {} : { failure }),
     ...(wakes.length === 0 ? {} : { wakeMilliseconds: Math.min(...wakes) }),
   };
 }
+
+/** Steps towards what all groups share, and the names of objects in the way. */
+function compareShared({ plan }: Revision, { owner, children }: Observed): (Step | string)[] {
+  const wanted = sharedObjects(plan, owner);
+  const unwanted = children.filter((child) => isOurs(child, owner) && find(wanted, child) === undefined);
+  return [
+    ...wanted.flatMap((desired) => keep(owner, desired, find(children, desired))),
+    ...unwanted.map((child) => deletion(child, "no longer part of the plan")),
+  ];
+}
+
+function driftOf(group: Group, own: Revision, render: Render, owner: OwnerReference): Step[] {
+  const { statefulSet, id } = group;
+  const found = differences(own.plan, [statefulSet], () => keep(owner, render(own, id), statefulSet));
+  return found.filter((each) => typeof each !== "string");
+}
+
+type Render = (revision: Revision, groupId: number) => KubeObject;
 
 const serves = (group: Group): boolean => isServing(group, labels.revision);
 
@@ -189,19 +225,4 @@ function rollsBack(
       event: "RollingBack",
     },
   ];
-}
-
-/** When nodes that don't answer will count as lost. */
-function nodeTimeouts({ nodes, now }: Observed, { nodeLossTimeoutSeconds }: RecoveryPolicy): number[] {
-  return [...nodes.values()].flatMap((node) => {
-    const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
-    if (
-      ready?.status !== "Unknown" ||
-      ready.lastTransitionTime === undefined ||
-      ready.lastTransitionTime === null
-    )
-      return [];
-    const left = Date.parse(ready.lastTransitionTime) + nodeLossTimeoutSeconds * 1000 - now;
-    return left > 0 ? [left] : [];
-  });
 }

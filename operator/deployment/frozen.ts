@@ -26,15 +26,13 @@ export function specHash(spec: DeploymentSpec): string {
   return fingerprint(intent);
 }
 
+const planShape = z.object({ name: z.string(), nodes: z.int() });
+const templateShape = z.object({ spec: z.object({}) });
 const stored = z.object({
   revision: z.int(),
   data: z.object({
-    plan: z.custom<ServingPlan>(
-      (plan) => z.looseObject({ name: z.string(), nodes: z.int() }).safeParse(plan).success,
-    ),
-    template: z.custom<PodTemplate>(
-      (template) => z.looseObject({ spec: z.looseObject({}) }).safeParse(template).success,
-    ),
+    plan: z.custom<ServingPlan>((plan) => planShape.safeParse(plan).success),
+    template: z.custom<PodTemplate>((template) => templateShape.safeParse(template).success),
   }),
 });
 

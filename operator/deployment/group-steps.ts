@@ -5,11 +5,12 @@ import { planChanges } from "./changes.ts";
 import { overlay } from "./difference.ts";
 import { openGatePatch } from "./formation.ts";
 import type { Revision } from "./frozen.ts";
-import { type Group, isGated, isTerminating, presentPods } from "./groups.ts";
+import { type Group, isGated, isTerminating, presentPods, restartingPods } from "./groups.ts";
 import { nextMove } from "./life.ts";
-import { type Circumstances, isNodeLost } from "./loss.ts";
+import { type Circumstances, isNodeLost, type NodeWatch } from "./loss.ts";
 import { type Child, controllerOf, type Pod } from "./objects.ts";
 import type { RecoveryPolicy } from "./recovery.ts";
+import { isRestartDue, restartMark, withRestartMark } from "./restart.ts";
 import type { Step } from "./steps.ts";
 import { isDraining, type Stop, stopsNow } from "./stopping.ts";
 
@@ -28,6 +29,7 @@ export function updateGroup(
   from: Revision | undefined,
   to: Revision,
   ownerUid: string,
+  wish: string | undefined,
 ): Step[] {
   if (controllerOf(group.statefulSet)?.uid !== ownerUid) return [];
   const changes = from === undefined ? ["the former plan is not known"] : planChanges(from.plan, to.plan);
@@ -35,9 +37,26 @@ export function updateGroup(
     {
       do: "update",
       resource: resources.statefulSets,
-      object: overlay(group.statefulSet, desired),
+      object: overlay(group.statefulSet, withRestartMark(desired, wish)),
       reason: `revision ${group.revision} → ${to.hash}: ${changes.join("; ") || "rendered anew"}`,
       event: "GroupUpdating",
+    },
+  ];
+}
+
+/** A group restarts as one: it is on record first, so that what goes is no loss. Pods at the gate have not begun yet. */
+export function restartGroup(group: Group, wish: string): Step[] {
+  const pods = presentPods(group).flatMap((pod) => (isGated(pod) ? [] : pod.metadata.uid));
+  const { formation, recovery } = group;
+  const leaves =
+    formation === undefined
+      ? {}
+      : { [annotations.recovery]: JSON.stringify({ ...recovery, broken: formation.id, orderly: true }) };
+  const reason = `restarts as the annotation ${annotations.restart} asks (${wish})`;
+  return [
+    {
+      ...mark(group.statefulSet, { ...leaves, ...restartMark(wish, pods) }, reason),
+      event: "GroupRestarting",
     },
   ];
 }
@@ -48,8 +67,9 @@ export function groupWork(
   policy: RecoveryPolicy,
   circumstances: Circumstances,
   retry: string | undefined,
+  wish: string | undefined,
 ): GroupWork {
-  const forced = deadPods(group, circumstances);
+  const forced = deadPods(presentPods(group), circumstances);
   if (forced.length > 0) return { stages: [forced] };
 
   const stale = presentPods(group).filter((pod) => pod.metadata.labels?.[labels.revision] !== group.revision);
@@ -57,20 +77,18 @@ export function groupWork(
     const why = `is of another revision than its group's ${group.revision}`;
     return { stages: [deletions(stopsNow(stale, isDraining(stale)), why, circumstances)] };
   }
-  if (retry !== undefined && retry !== group.recovery.retry && group.recovery.gaveUp !== undefined) {
+  const restarting = restartingPods(group);
+  if (restarting.length > 0) {
+    const why = `restarts as the annotation ${annotations.restart} asks`;
+    return { stages: [deletions(stopsNow(restarting, isDraining(restarting)), why, circumstances)] };
+  }
+  const isAsked = retry !== undefined && retry !== group.recovery.retry;
+  if (group.recovery.gaveUp !== undefined && (isAsked || isRestartDue(group, wish))) {
     const { gaveUp: _, ...rest } = group.recovery;
-    const reason = `tried again as the annotation ${annotations.retry} asks`;
-    return {
-      stages: [
-        [
-          mark(
-            group.statefulSet,
-            { [annotations.recovery]: JSON.stringify({ ...rest, failures: [], retry }) },
-            reason,
-          ),
-        ],
-      ],
-    };
+    const again = { ...rest, failures: [], ...(retry === undefined ? {} : { retry }) };
+    const reason = `tried again as the annotation ${isAsked ? annotations.retry : annotations.restart} asks`;
+    const marks = { [annotations.recovery]: JSON.stringify(again), ...restartMark(wish) };
+    return { stages: [[mark(group.statefulSet, marks, reason)]] };
   }
 
   const { formation, baseline, recovery } = group;
@@ -125,6 +143,8 @@ export function groupWork(
 /** Lets a group go: first it is marked, so that it never comes back; then its ranks stop, and then it is removed. */
 export function removeGroup(group: Group, reason: string, circumstances: Circumstances): Step[] {
   const { statefulSet } = group;
+  const forced = deadPods(presentPods(group), circumstances);
+  if (forced.length > 0 || statefulSet.metadata.deletionTimestamp !== undefined) return forced;
   const open = presentPods(group).filter((pod) => !isGated(pod));
   const remove: Step = {
     do: "delete",
@@ -144,12 +164,12 @@ export function removeGroup(group: Group, reason: string, circumstances: Circums
   return [...marked, ...deletions(stopsNow(old, true), reason, circumstances)];
 }
 
-/** Pods whose node can't confirm that they ended: removed by force, or the StatefulSet never replaces them. */
-function deadPods(group: Group, circumstances: Circumstances): Step[] {
-  return presentPods(group)
+/** Pods whose node can't confirm that they ended: removed by force, or nothing ever removes them. */
+export function deadPods(pods: readonly Pod[], watch: NodeWatch): Step[] {
+  return pods
     .filter((pod) => isTerminating(pod) && pod.metadata.deletionGracePeriodSeconds !== 0)
-    .filter((pod) => pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, circumstances))
-    .map((pod) => deletion({ pod }, `node ${pod.spec.nodeName} is gone or unreachable`, circumstances));
+    .filter((pod) => pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, watch))
+    .map((pod) => deletion({ pod }, `node ${pod.spec.nodeName} is gone or unreachable`, watch));
 }
 
 function opening(pod: Pod, formation: { id: number; port: number }, avoid: readonly string[]): Step {
@@ -171,8 +191,8 @@ const deletions = (stops: readonly Stop[], reason: string, circumstances: Circum
   stops.map((stop) => deletion(stop, reason, circumstances));
 
 /** By force where no kubelet can confirm the end any more. */
-function deletion({ pod, graceSeconds }: Stop, reason: string, circumstances: Circumstances): Step {
-  const lost = pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, circumstances);
+function deletion({ pod, graceSeconds }: Stop, reason: string, watch: NodeWatch): Step {
+  const lost = pod.spec.nodeName !== undefined && isNodeLost(pod.spec.nodeName, watch);
   const grace = lost ? 0 : graceSeconds;
   return {
     do: "delete",

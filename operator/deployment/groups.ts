@@ -3,6 +3,7 @@ import type { Formation } from "./formation.ts";
 import type { Child, Pod } from "./objects.ts";
 import type { RankProgress } from "./progress.ts";
 import type { Recovery } from "./recovery.ts";
+import type { RestartRecord } from "./restart.ts";
 
 /** A serving group as observed: one StatefulSet and the pods it controls. */
 export interface Group {
@@ -15,6 +16,8 @@ export interface Group {
   /** On record on the StatefulSet; undefined before the ranks first met. */
   readonly formation: Formation | undefined;
   readonly recovery: Recovery;
+  /** Undefined before the first restart that somebody asked for. */
+  readonly restart: RestartRecord | undefined;
   /** Container restarts of each rank when the formation became Ready; undefined before. */
   readonly baseline: readonly number[] | undefined;
   /** By the logs of the ranks that start; undefined where they don't say. */
@@ -38,10 +41,15 @@ export const isGated = (pod: Pod): boolean => (pod.spec.schedulingGates?.length 
 export const readyRanks = (group: Group): number =>
   group.pods.filter((pod) => pod !== undefined && isReady(pod)).length;
 
-/** All ranks Ready, and all of them of the group's own revision. */
+/** Its pods that go for a restart. */
+export const restartingPods = (group: Group): Pod[] =>
+  presentPods(group).filter((pod) => group.restart?.pods.includes(pod.metadata.uid));
+
+/** All ranks Ready, all of them of the group's own revision, and none about to go. */
 export function isServing(group: Group, revisionLabel: string): boolean {
   return (
     readyRanks(group) === group.ranks &&
+    restartingPods(group).length === 0 &&
     group.pods.every((pod) => pod?.metadata.labels?.[revisionLabel] === group.revision)
   );
 }

@@ -15,14 +15,19 @@ export interface Loss {
   readonly orderly: boolean;
 }
 
-/** What a loss is judged by, besides the pods themselves. */
-export interface Circumstances {
+/** What tells whether a node is lost. */
+export interface NodeWatch {
+  /** Those that pods are on, by name; one that is gone is missing. */
   readonly nodes: ReadonlyMap<string, Node>;
-  /** Last sight of pods that are gone, by UID. */
-  readonly tombstones: ReadonlyMap<string, Pod>;
   readonly nodeLossTimeoutSeconds: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
+}
+
+/** What a loss is judged by, besides the pods themselves. */
+export interface Circumstances extends NodeWatch {
+  /** Last sight of pods that are gone, by UID. */
+  readonly tombstones: ReadonlyMap<string, Pod>;
 }
 
 /**
@@ -172,10 +177,21 @@ export function ending(pod: Pod): Omit<Loss, "orderly"> | undefined {
 const lastLines = (log: string): string => log.trim().slice(-1500);
 
 /** Only a node that says so itself, or is gone, is lost: a pod that isn't Ready may be busy. */
-export function isNodeLost(name: string, { nodes, now, nodeLossTimeoutSeconds }: Circumstances): boolean {
+export function isNodeLost(name: string, { nodes, now, nodeLossTimeoutSeconds }: NodeWatch): boolean {
   const node = nodes.get(name);
   if (node === undefined) return true;
   const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
   const since = time(ready?.lastTransitionTime);
   return ready?.status === "Unknown" && since !== undefined && now - since >= nodeLossTimeoutSeconds * 1000;
+}
+
+/** Milliseconds until each node that doesn't answer counts as lost. */
+export function nodeTimeouts({ nodes, now, nodeLossTimeoutSeconds }: NodeWatch): number[] {
+  return [...nodes.values()].flatMap((node) => {
+    const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
+    const since = time(ready?.lastTransitionTime);
+    if (ready?.status !== "Unknown" || since === undefined) return [];
+    const left = since + nodeLossTimeoutSeconds * 1000 - now;
+    return left > 0 ? [left] : [];
+  });
 }

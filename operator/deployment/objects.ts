@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import type { KubeObject, OwnerReference } from "../../charts/kubernetes.ts";
 import { labels } from "../../charts/names.ts";
@@ -119,6 +120,16 @@ export const childView = z
   })
   .transform(({ status: _, ...kept }) => kept);
 export type Child = z.output<typeof childView>;
+
+/**
+ * True when the newer object differs from the older in its status alone, which nobody here reads. The generation counts
+ * changes of everything but metadata and status; kinds that have none have no status either that others write.
+ */
+export function saysTheSame({ metadata: old }: Child, { metadata: now }: Child): boolean {
+  const { resourceVersion: _old, ...before } = old;
+  const { resourceVersion: _now, ...after } = now;
+  return now.generation !== undefined && isDeepStrictEqual(before, after);
+}
 
 /** The owner that controls the object; undefined for an orphan. */
 export function controllerOf(object: Pick<KubeObject, "metadata">): OwnerReference | undefined {

@@ -11,25 +11,33 @@ import { formationRecord } from "./formation.ts";
 import { type Revision, readRevision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
 import { keyOf } from "./keys.ts";
-import { type Child, controllerOf, type Deployment, type Node, type Pod } from "./objects.ts";
+import { type Child, controllerOf, type Deployment, type Node, type Platform, type Pod } from "./objects.ts";
 import type { Observed, Reading } from "./observed.ts";
 import { groupProgress } from "./progress.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
+import { restartRecord } from "./restart.ts";
 import { type Standing, updateReason, updateReasons } from "./wave.ts";
 
-function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
+export function readSpec(deployment: Deployment): Reading<DeploymentSpec> {
   return read(deploymentSpec.safeParse(deployment.spec), "InvalidSpec", "spec");
 }
 
-/** The platform's settings; undefined when no MiMoPlatform exists, and then the catalogue's defaults count. */
+const noPlatform: Reading<undefined> = { ok: true, value: undefined };
+const platformReadings = new WeakMap<Platform, Reading<PlatformSpec>>();
+
+/**
+ * The platform's settings; undefined when no MiMoPlatform exists, and then the catalogue's defaults count. The same answer
+ * as long as nothing changed.
+ */
 function readPlatform(caches: Caches): Reading<PlatformSpec | undefined> {
   const platform = caches.platforms.get({ name: platformName, namespace: undefined });
-  if (platform === undefined) return { ok: true, value: undefined };
-  return read(
-    platformSpec.safeParse(platform.spec ?? {}),
-    "InvalidPlatform",
-    `MiMoPlatform/${platformName}.spec`,
-  );
+  if (platform === undefined) return noPlatform;
+  const known = platformReadings.get(platform);
+  if (known !== undefined) return known;
+  const parsed = platformSpec.safeParse(platform.spec ?? {});
+  const reading = read(parsed, "InvalidPlatform", `MiMoPlatform/${platformName}.spec`);
+  platformReadings.set(platform, reading);
+  return reading;
 }
 
 /** Where the deployments stand with updates of their plans. */
@@ -48,7 +56,7 @@ export function updateStanding(caches: Caches): Standing {
 }
 
 /** The status last written; undefined when there is none that this version understands. */
-export function readStatus(deployment: Deployment): DeploymentStatus | undefined {
+export function readStatus(deployment: Pick<Deployment, "status">): DeploymentStatus | undefined {
   const result = deploymentStatus.safeParse(deployment.status);
   return result.success ? result.data : undefined;
 }
@@ -90,6 +98,11 @@ export function observe(
   const adoptable = (object: Child): boolean => [undefined, uid].includes(controllerOf(object)?.uid);
   const pods = caches.pods.byIndex(byDeployment, key);
   const status = readStatus(deployment);
+  const groups = caches.statefulSets
+    .byIndex(byDeployment, key)
+    .filter(adoptable)
+    .flatMap((statefulSet) => groupOf(statefulSet, pods, progress, status));
+  const owned = new Set(groups.flatMap((group) => group.pods));
   return {
     name,
     namespace,
@@ -101,10 +114,8 @@ export function observe(
     hasTurn: updateReason(deployment) === updateReasons.adopting,
     takesTurn,
     revisions: caches.revisions.byIndex(byDeployment, key).filter(adoptable).flatMap(revisionOf),
-    groups: caches.statefulSets
-      .byIndex(byDeployment, key)
-      .filter(adoptable)
-      .flatMap((statefulSet) => groupOf(statefulSet, pods, progress, status)),
+    groups,
+    strays: pods.filter((pod) => !owned.has(pod)),
     children: caches.shared.flatMap((cache) => cache.byIndex(byDeployment, key)),
     nodes: nodesOf(pods, caches),
     tombstones: caches.tombstones.of(key),
@@ -141,6 +152,7 @@ function groupOf(
       pods: Array.from({ length: ranks }, (_, rank) => own.find((pod) => rankOf(pod) === rank)),
       formation,
       recovery: recovery?.revision === revision ? recovery : cleanRecovery(revision),
+      restart: annotated(restartRecord, marks[annotations.restarted]),
       baseline: told?.formation === formation?.id ? told?.containerRestarts : undefined,
       progress: groupProgress(own.map(progress.of)),
       stopping: marks[annotations.stopping],
@@ -160,7 +172,7 @@ function annotated<T>(schema: z.ZodType<T>, text: string | undefined): T | undef
 }
 
 /** The nodes that these pods are on, as far as they exist. */
-function nodesOf(pods: readonly Pod[], caches: Caches): ReadonlyMap<string, Node> {
+export function nodesOf(pods: readonly Pod[], caches: Caches): ReadonlyMap<string, Node> {
   const names = new Set(pods.flatMap(({ spec }) => spec.nodeName ?? []));
   return new Map(
     [...names].flatMap((name) => {

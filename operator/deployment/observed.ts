@@ -29,6 +29,8 @@ export interface Observed {
   readonly hasTurn: boolean;
   readonly revisions: readonly Revision[];
   readonly groups: readonly Group[];
+  /** Pods whose group is gone: the garbage collector's, while their nodes answer. */
+  readonly strays: readonly Pod[];
   /** Services, disruption budgets and network policies that carry the deployment's label, whoever controls them. */
   readonly children: readonly Child[];
   /** Nodes that the pods are on, by name; one that is gone is missing. */

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../charts/kubernetes.ts";
-import { isForbidden, isInvalid, isNamespaceTerminating } from "../runtime/errors.ts";
+import { isForbidden, isInvalid } from "../runtime/errors.ts";
 import { controllerOf } from "./objects.ts";
 
 /** Why the deployment can't go on until a person, or something else in the cluster, acts. */
@@ -28,7 +28,6 @@ export class NameTakenError extends Error {
 /** The obstacle behind a failed write; undefined for what trying again cures. */
 export function obstacleOf(error: unknown): Obstacle | undefined {
   if (error instanceof NameTakenError) return { reason: "NameTaken", message: error.message };
-  if (isNamespaceTerminating(error)) return undefined;
   if (isForbidden(error)) {
     const quota = error.message.includes("exceeded quota");
     const remedy = quota

@@ -4,6 +4,7 @@ import type { Client } from "../runtime/client-api.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { OwnWrites } from "../runtime/consistency.ts";
 import type { Reconcile, ReconcileResult } from "../runtime/controller.ts";
+import { isNamespaceTerminating } from "../runtime/errors.ts";
 import type { Announcer } from "./announce.ts";
 import { byDeployment, type Caches } from "./caches.ts";
 import { type Decision, decide } from "./decide.ts";
@@ -12,8 +13,10 @@ import { execute } from "./execute.ts";
 import { farewell } from "./farewell.ts";
 import type { ProgressFollower } from "./follow-progress.ts";
 import { keyOf, parseKey } from "./keys.ts";
+import { nodeTimeouts } from "./loss.ts";
+import type { DeploymentMetrics } from "./metrics.ts";
 import { type Deployment, deploymentView } from "./objects.ts";
-import { observe, readStatus } from "./observe.ts";
+import { nodesOf, observe, readSpec, readStatus } from "./observe.ts";
 import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleOf, obstacleRetrySeconds } from "./obstacles.ts";
 import { recoveryPolicy } from "./recovery.ts";
@@ -28,6 +31,7 @@ export interface ReconcilerOptions {
   readonly clock: Clock;
   readonly announcer: Announcer;
   readonly wave: Wave;
+  readonly metrics: DeploymentMetrics;
 }
 
 /** Progress that is not urgent is told at most this often per deployment. */
@@ -39,6 +43,8 @@ const unseenSeconds = 2;
 interface Memory {
   obstacle?: Obstacle | undefined;
   reportedAt?: number;
+  /** UID of the deployment whose namespace is being deleted: for it, too, nothing may be made any more. */
+  ending?: string;
 }
 
 /** Brings one MiMoDeployment a step closer to what it asks for. */
@@ -50,6 +56,7 @@ export function createReconciler({
   clock,
   announcer,
   wave,
+  metrics,
 }: ReconcilerOptions): Reconcile {
   const memories = new Map<string, Memory>();
 
@@ -62,9 +69,15 @@ export function createReconciler({
     }
     const deployment = caches.deployments.get(ref);
     // Children are the garbage collector's once the deployment is being deleted: nothing may be made any more.
-    if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) {
-      memories.delete(key);
-      const steps = farewell(caches.pods.byIndex(byDeployment, key));
+    const isEnding = deployment !== undefined && memories.get(key)?.ending === deployment.metadata.uid;
+    if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined || isEnding) {
+      if (!isEnding) memories.delete(key);
+      metrics.forgot(key);
+      const pods = caches.pods.byIndex(byDeployment, key);
+      const spec = deployment === undefined ? undefined : readSpec(deployment);
+      const { nodeLossTimeoutSeconds } = recoveryPolicy(spec?.ok ? spec.value.recovery : undefined);
+      const watch = { nodes: nodesOf(pods, caches), nodeLossTimeoutSeconds, now: clock.now() };
+      const steps = farewell(pods, watch);
       await execute(key, ref.namespace, [steps], {
         client,
         ownWrites,
@@ -73,21 +86,20 @@ export function createReconciler({
         announce: () => undefined,
       });
       if (deployment === undefined && steps.length === 0) ownWrites.forget(key);
-      return {};
+      return sooner({}, Math.min(...nodeTimeouts(watch)));
     }
     const memory = memories.get(key) ?? {};
     memories.set(key, memory);
 
     const takesTurn = updateReason(deployment) === updateReasons.waiting && wave.takeTurn(key);
     const observed = observe(key, deployment, caches, progress, takesTurn, clock.now());
+    metrics.looked(key, observed);
     const decision = decide(observed);
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
-    const told = await tell(
-      deployment,
-      factsOf(deployment, observed, decision, memory.obstacle),
-      memory,
-      signal,
-    );
+    const facts = (): Report => factsOf(deployment, observed, decision, memory.obstacle);
+    // The first status waits for the first writes: they are seen at once, and one status then tells of both.
+    const isFirst = deployment.status === undefined && decision.stages.flat().length > 0;
+    const told: Told = isFirst ? { deployment, result: {} } : await tell(deployment, facts(), memory, signal);
     try {
       await execute(key, ref.namespace, decision.stages, {
         client,
@@ -98,10 +110,14 @@ export function createReconciler({
       });
       memory.obstacle = undefined;
     } catch (error) {
+      if (isNamespaceTerminating(error)) {
+        memory.ending = deployment.metadata.uid;
+        return { requeueAfterSeconds: 0 };
+      }
       memory.obstacle = obstacleOf(error);
+      if (isFirst || memory.obstacle !== undefined) await tell(told.deployment, facts(), memory, signal);
       if (memory.obstacle === undefined) throw error;
       logObstacle(log, memory.obstacle);
-      await tell(told.deployment, factsOf(deployment, observed, decision, memory.obstacle), memory, signal);
       return { requeueAfterSeconds: obstacleRetrySeconds };
     }
     return sooner(told.result, decision.wakeMilliseconds);

@@ -50,7 +50,12 @@ export function report(facts: Report, before: DeploymentStatus | undefined, now:
     groups: [...groups]
       .sort((a, b) => a.id - b.id)
       .map((group) => groupStatus(group, facts.policy, now.getTime())),
-    conditions: withTimes(conditionsOf(facts, serves), facts.generation, before?.conditions ?? [], now),
+    conditions: withTimes(
+      conditionsOf(facts, serves),
+      facts.generation,
+      before?.observedGeneration === undefined ? [] : (before.conditions ?? []),
+      now,
+    ),
   };
 }
 
@@ -70,6 +75,7 @@ function planStatus({ hash, plan }: Revision): DeploymentStatus["plan"] {
     tensorParallel: plan.tensorParallel,
     dataParallel: plan.dataParallel,
     expertParallel: plan.expertParallel,
+    startupSeconds: plan.startupSeconds,
     command: plan.command.join(" "),
     memory: {
       weightsGibPerGpu: plan.memory.weightsGibPerGpu.toFixed(1),
@@ -88,7 +94,7 @@ function groupStatus(group: Group, policy: RecoveryPolicy, now: number): GroupSt
   const { formation, recovery } = group;
   const restarts = recent(recovery, policy, now).length;
   const avoidedNodes = nodesToAvoid(recovery, policy, now);
-  const lastFailure = recovery.lastFailure ?? singleRankFailure(group);
+  const failure = lastFailure(group);
   return {
     id: group.id,
     revision: group.revision,
@@ -101,7 +107,7 @@ function groupStatus(group: Group, policy: RecoveryPolicy, now: number): GroupSt
     ...(formation === undefined ? {} : { formation: formation.id, ...formedRestarts(group) }),
     ...(restarts === 0 ? {} : { restarts }),
     ...(avoidedNodes.length === 0 ? {} : { avoidedNodes }),
-    ...(lastFailure === undefined ? {} : { lastFailure }),
+    ...(failure === undefined ? {} : { lastFailure: failure }),
   };
 }
 
@@ -110,6 +116,10 @@ function formedRestarts(group: Group): Pick<GroupStatus, "containerRestarts"> {
   const counts = group.baseline ?? (serves(group) ? containerRestarts(group) : undefined);
   return counts === undefined ? {} : { containerRestarts: [...counts] };
 }
+
+/** How the group last lost a rank, or its only container ended. */
+export const lastFailure = (group: Group): GroupStatus["lastFailure"] =>
+  group.recovery.lastFailure ?? singleRankFailure(group);
 
 /** A group of one rank is restarted by its kubelet, and its pod remembers the last end. */
 function singleRankFailure({ ranks, pods: [pod] }: Group): GroupStatus["lastFailure"] {

@@ -35,6 +35,12 @@ export interface Target {
   readonly write?: Step;
 }
 
+/**
+ * Frozen plans to which today's catalogue and this platform resolve their request, too. Planning is pure: the same request
+ * with the same platform needn't be planned again to see it.
+ */
+const confirmed = new WeakMap<ServingPlan, Observed["platform"]>();
+
 /** A stored revision stands for as long as the intent does; only a new intent, or a wish, is planned with today's knowledge. */
 export function findTarget(observed: Observed): Target {
   const { name, namespace, spec, platform, revisions } = observed;
@@ -49,6 +55,7 @@ export function findTarget(observed: Observed): Target {
   const intent = specHash(spec.value);
   const frozen = newest?.specHash === intent ? newest : undefined;
   if (!platform.ok) return frozen === undefined ? standing(platform.refusals) : goBack(observed, frozen);
+  if (frozen !== undefined && confirmed.get(frozen.plan) === platform) return goBack(observed, frozen);
   const result = planDeployment({ name, namespace, spec: spec.value }, platform.value);
   // What runs was accepted once: a catalogue or platform that would refuse it today changes nothing.
   if (!result.accepted) return frozen === undefined ? standing(result.refusals) : goBack(observed, frozen);
@@ -57,7 +64,10 @@ export function findTarget(observed: Observed): Target {
   if (frozen === undefined) {
     return store(observed, result.plan, intent, newest, "freezes the plan of a new request");
   }
-  if (frozen.hash === hash) return goBack(observed, frozen);
+  if (frozen.hash === hash) {
+    confirmed.set(frozen.plan, platform);
+    return goBack(observed, frozen);
+  }
   const changes = planChanges(frozen.plan, result.plan);
   const inWave = platform.value?.updates?.adoption === "Wave" && isUpdatable(spec.value, observed);
   if (observed.annotations[annotations.adopt] === hash || (inWave && observed.hasTurn)) {
@@ -74,7 +84,7 @@ const isUpdatable = ({ rollout, suspend }: DeploymentSpec, observed: Observed): 
   (rollout?.partition ?? 0) === 0 &&
   suspend !== true &&
   observed.annotations[annotations.suspended] !== "true" &&
-  observed.annotations[annotations.rollback] === undefined;
+  (observed.annotations[annotations.rollback] ?? "") === "";
 
 /** Makes a plan the newest revision: an earlier one of the same content, or a new one. */
 function store(

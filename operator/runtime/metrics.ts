@@ -150,6 +150,8 @@ export function createMetrics(clock: Clock, apiServerHost: string): Metrics {
     reconcileObserver: (controller, workers) => {
       maxWorkers.set({ controller }, workers);
       errors.inc({ controller }, 0);
+      // A series that begins with its first event would hide that event from rate().
+      for (const result of ["success", "error", "requeue_after"]) reconciles.inc({ controller, result }, 0);
       return {
         started: () => activeWorkers.inc({ controller }),
         finished: (result, seconds) => {

@@ -122,12 +122,11 @@ export function createRequester(options: RequesterOptions): Requester {
   async function attempt(call: Call): Promise<string> {
     const writes = call.method !== "GET";
     if (writes && gate !== undefined && !gate.held()) throw new NotLeaderError(describeCall(call));
-    const timeout = new DeadlineExceeded(call.timeoutSeconds);
     const deadline = startDeadline(
       clock,
       call.timeoutSeconds * 1000,
       [call.signal, writes ? gate?.signal : undefined],
-      () => timeout,
+      () => new DeadlineExceeded(call.timeoutSeconds),
     );
     try {
       const response = await send(call, options.pool, deadline.signal);

@@ -158,11 +158,11 @@ describe("a namespace that enforces the Pod Security level baseline", () => {
     metadata: { name: "rank", namespace: "baseline" },
     spec: podTemplate(plan, "r1").spec,
   });
-  const { rdma: _, ...withoutRdma } = twoNodePlan().resources;
+  const { devices: _, ...withoutDevices } = twoNodePlan().resources;
 
   test("takes ranks that don't use RDMA", async () => {
     await expect(dryRun(podOf(servingPlan()))).resolves.toMatchObject({ kind: "Pod" });
-    await expect(dryRun(podOf(twoNodePlan({ resources: withoutRdma })))).resolves.toMatchObject({
+    await expect(dryRun(podOf(twoNodePlan({ resources: withoutDevices })))).resolves.toMatchObject({
       kind: "Pod",
     });
   });

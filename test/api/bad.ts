@@ -1,3 +1,4 @@
+import { badFabrics } from "./bad/fabrics.ts";
 import { badImages, badModels } from "./bad/images-and-models.ts";
 import { badNames, badShapes } from "./bad/names-and-shapes.ts";
 import { badPlatforms } from "./bad/platforms.ts";
@@ -21,4 +22,5 @@ export const badCases: readonly BadCase[] = [
   ...badPodTemplates,
   ...badLifecycles,
   ...badPlatforms,
+  ...badFabrics,
 ];

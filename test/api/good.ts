@@ -1,4 +1,4 @@
-import { hardwareKinds, variants } from "../../crds/names.ts";
+import { hardwareKinds, platformPresets, variants } from "../../crds/names.ts";
 import { catalogueRules } from "../../synth/rules.ts";
 import { type Document, deployment, platform } from "./documents.ts";
 
@@ -160,10 +160,33 @@ export const goodCases: readonly GoodCase[] = [
           tolerations: [{ key: "gpu" }],
           runtimeClassName: "nvidia",
           nodeMemory: "2Ti",
-          rdma: { resource: "rdma/ib", count: 8 },
-          networkInterface: "eth0",
         },
         { kind: "GB300" },
+      ],
+    }),
+  ],
+  ...platformPresets.map((preset): GoodCase => [`the preset ${preset}`, platform({ preset })]),
+  [
+    "a platform's fabric",
+    platform({
+      preset: "OnPremises",
+      hardware: [
+        {
+          kind: "H200",
+          fabric: {
+            resources: { "rdma/ib": "8", "example.com/Switch_A.1": "999", "hugepages-2Mi": "5120Mi" },
+            ibHca: "^=mlx5_0:1,mlx5_3:2",
+            ibGidIndex: 0,
+            ibTrafficClass: 255,
+            interface: "bond0.100",
+            socketInterfaces: "^lo,docker",
+            nvshmemHcaPeMapping: "mlx5_0:1:2,mlx5_1:1:2",
+            env: [{ name: "FI_PROVIDER", value: "" }],
+            annotations: { "k8s.v1.cni.cncf.io/networks": '[{"name": "rail-0"}]' },
+            hostNetwork: { httpPort: 19_999 },
+          },
+        },
+        { kind: "H100", fabric: { ibHca: "=mlx5_0,mlx5_3", socketInterfaces: "=eth0", resources: {} } },
       ],
     }),
   ],

@@ -2,9 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
+import { type Fault, inject } from "../controlplane/faults.ts";
 import type { Progress } from "../controlplane/go-programs.ts";
 import { eventually } from "../e2e/eventually.ts";
-import { type Fault, inject } from "./faults.ts";
 import type { GroupPods, GroupRef } from "./group-pods.ts";
 import { type GroupSystem, isReady, isRebuilt, isSplit, isWhole, rankOf } from "./group-system.ts";
 import type { Window } from "./requests.ts";
@@ -119,7 +119,7 @@ async function injure(
   const madeBefore = pods.history(group).length;
   const rebuilt = (): boolean => isRebuilt(system, before, pods.of(group));
   const whole = untilWhole(pods, group, rebuilt, limitSeconds * 1000);
-  await inject(controlPlane, fault, victim);
+  await inject(controlPlane, fault, { namespace: group.namespace, name: victim.metadata.name });
   return { group, rank, before, madeBefore, whole };
 }
 

@@ -8,10 +8,10 @@ import { z } from "zod";
 import { callApi } from "../controlplane/api.ts";
 import { readAudit } from "../controlplane/audit.ts";
 import { bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
+import { podFaults } from "../controlplane/faults.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
 import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
 import { installOperator } from "../e2e/operator.ts";
-import { faults } from "./faults.ts";
 import { watchGroupPods } from "./group-pods.ts";
 import type { GroupSystem } from "./group-system.ts";
 import { ensureLws, type LwsBuild } from "./lws/build.ts";
@@ -105,7 +105,7 @@ async function run(
     try {
       const bench = { controlPlane, pods, systems, trials, limitSeconds, onProgress };
       for (const size of sizes)
-        for (const fault of faults) rounds.push(...(await measureFault(bench, size, fault)));
+        for (const fault of podFaults) rounds.push(...(await measureFault(bench, size, fault)));
       if (pods.lists() > 1)
         throw new Error("the watch on pods was interrupted, so the figures have gaps: run it again");
     } finally {

@@ -1,6 +1,6 @@
 import { bullets, page as markdownPage, table } from "../../charts/docs/markdown.ts";
 import { alignColumns } from "../../operator/cli/table.ts";
-import type { Fault } from "./faults.ts";
+import type { Fault } from "../controlplane/faults.ts";
 import type { Trial } from "./measure.ts";
 import type { RequestCounts } from "./requests.ts";
 

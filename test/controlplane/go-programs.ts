@@ -19,6 +19,8 @@ export interface GoProgram {
   /** Import path of its main package. */
   readonly package: string;
   readonly ldflags: string;
+  /** Build tags, separated by commas. */
+  readonly tags?: string;
 }
 
 export interface BuildOptions {
@@ -105,7 +107,7 @@ async function build(program: GoProgram, title: string, options: BuildOptions): 
     STILL_BUILDING_SECONDS * 1000,
   );
   try {
-    const flags = ["-trimpath", "-buildvcs=false", "-ldflags", program.ldflags];
+    const flags = ["-trimpath", "-buildvcs=false", "-tags", program.tags ?? "", "-ldflags", program.ldflags];
     const args = ["build", ...flags, "-o", partial, program.package];
     await runGo(args, program.module, { what: `${program.name} has to be built`, otherwise });
     await rename(partial, target);

@@ -50,6 +50,7 @@ describe("mimo status", () => {
     expect(card).toMatch(/\n {2}0 +Ready +1\/1 +0 +\w+ +h200-\d\n/);
     expect(card).not.toContain("\u001b");
     expect(await printed("status", "-n", namespace)).toBe(card);
+    expect(await printed("status", "-A")).toBe(card);
     expect(JSON.parse(await printed("status", "flash", "-n", namespace, "-o", "json"))).toMatchObject([
       { name: "flash", variant: "MiMo-V2-Flash", replicas: 1, status: { readyReplicas: 1 } },
     ]);

@@ -18,8 +18,10 @@ const podShape = z.object({
     uid: z.string(),
     labels: z.record(z.string(), z.string()).default({}),
     annotations: z.record(z.string(), z.string()).default({}),
+    deletionTimestamp: z.string().optional(),
   }),
   spec: z.object({ nodeName: z.string().optional(), schedulingGates: z.array(z.unknown()).optional() }),
+  status: z.object({ phase: z.string().default("") }),
 });
 export type PodShape = z.output<typeof podShape>;
 const metadataShape = z.looseObject({
@@ -88,16 +90,27 @@ export async function startCluster(
     const all = (await status(namespace, name)).conditions ?? [];
     return Object.fromEntries(all.map((each) => [each.type, each]));
   };
-  const condition = (namespace: string, name: string, type: string, wanted: string, reason?: string) =>
-    eventually(`${name} is ${type}=${wanted} ${reason ?? ""}`, async () => {
-      const stored = await get(deploymentsPath(namespace, name));
-      const { generation } = z.object({ generation: z.int() }).parse(stored.metadata);
-      const now = await status(namespace, name);
-      const found = now.conditions?.find((each) => each.type === type);
-      const isMeant = found?.status === wanted && (reason === undefined || found.reason === reason);
-      if (now.observedGeneration === generation && isMeant) return found;
-      throw new Error(JSON.stringify(now.conditions ?? "no status yet"));
-    });
+  const condition = (
+    namespace: string,
+    name: string,
+    type: string,
+    wanted: string,
+    reason?: string,
+    timeoutSeconds?: number,
+  ) =>
+    eventually(
+      `${name} is ${type}=${wanted} ${reason ?? ""}`,
+      async () => {
+        const stored = await get(deploymentsPath(namespace, name));
+        const { generation } = z.object({ generation: z.int() }).parse(stored.metadata);
+        const now = deploymentStatus.parse(stored.status ?? {});
+        const found = now.conditions?.find((each) => each.type === type);
+        const isMeant = found?.status === wanted && (reason === undefined || found.reason === reason);
+        if (now.observedGeneration === generation && isMeant) return found;
+        throw new Error(JSON.stringify(now.conditions ?? "no status yet"));
+      },
+      timeoutSeconds,
+    );
   return {
     controlPlane,
     namespace: async (name) => {
@@ -134,8 +147,8 @@ export async function startCluster(
     status,
     conditions,
     condition,
-    becomesReady: async (namespace, name) => {
-      await condition(namespace, name, "Ready", "True");
+    becomesReady: async (namespace, name, timeoutSeconds) => {
+      await condition(namespace, name, "Ready", "True", undefined, timeoutSeconds);
     },
     pods: async (namespace) =>
       z

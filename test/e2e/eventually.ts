@@ -1,3 +1,6 @@
+/** Between two questions: soon at first, then seldom enough that many that wait don't keep the API server busy. */
+const pauses = { first: 25, longest: 400, growth: 1.4 };
+
 /** Asks again until the answer is there. @throws Error with the last reason when it doesn't come in time. */
 export async function eventually<T>(
   what: string,
@@ -6,6 +9,7 @@ export async function eventually<T>(
 ): Promise<T> {
   const deadline = performance.now() + timeoutSeconds * 1000;
   let reason = "no answer yet";
+  let pause = pauses.first;
   while (performance.now() < deadline) {
     try {
       const answer = await ask();
@@ -13,7 +17,8 @@ export async function eventually<T>(
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    pause = Math.min(pauses.longest, pause * pauses.growth);
   }
   throw new Error(`${what}: not within ${timeoutSeconds} s (${reason})`);
 }

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { callApi } from "../controlplane/api.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
-import { deploymentsPath, startCluster, type TestCluster } from "./cluster.ts";
+import { deploymentsPath, type PodShape, startCluster, type TestCluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
 import { type RunningOperator, startOperator } from "./operator.ts";
 
@@ -171,32 +171,76 @@ describe("scaling", () => {
 });
 
 describe("deletion", () => {
-  test.each(["background", "foreground"])("%s leaves nothing behind", async (cascade) => {
-    const namespace = await cluster.namespace(`deletion-${cascade}`);
-    await cluster.apply(namespace, "flash", { variant: "MiMo-V2-Flash", hardware: "H200" });
-    await cluster.becomesReady(namespace, "flash");
-    const children = [
-      `/apis/apps/v1/namespaces/${namespace}/statefulsets`,
-      `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`,
-      `/api/v1/namespaces/${namespace}/services`,
-      `/api/v1/namespaces/${namespace}/pods`,
-      `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`,
-      `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`,
-    ];
-    for (const path of children) expect((await cluster.list(path)).length, path).toBeGreaterThan(0);
-    const deleted = await kubectl(cluster.controlPlane, [
-      "delete",
-      "-n",
-      namespace,
-      "mimo",
-      "flash",
-      `--cascade=${cascade}`,
-    ]);
+  const childrenOf = (namespace: string): string[] => [
+    `/apis/apps/v1/namespaces/${namespace}/statefulsets`,
+    `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`,
+    `/api/v1/namespaces/${namespace}/services`,
+    `/api/v1/namespaces/${namespace}/pods`,
+    `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`,
+    `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`,
+  ];
+  const serve = async (namespace: string): Promise<void> => {
+    await cluster.namespace(namespace);
+    await cluster.apply(namespace, "pro", { variant: "MiMo-V2.5-Pro", hardware: "H200" });
+    await cluster.becomesReady(namespace, "pro");
+  };
+  const remove = async (namespace: string, cascade: string): Promise<void> => {
+    const args = ["delete", "-n", namespace, "mimo", "pro", `--cascade=${cascade}`];
+    const deleted = await kubectl(cluster.controlPlane, args);
     expect(deleted.stderr).toBe("");
-    await eventually("all children are gone", async () => {
+  };
+  const isEmpty = (children: readonly string[]): Promise<true> =>
+    eventually("all children are gone", async () => {
       const left = await Promise.all(children.map((path) => cluster.list(path)));
       return left.flat().length === 0 ? true : undefined;
     });
-    expect(await cluster.exists(deploymentsPath(namespace, "flash"))).toBe(false);
+  const creations = async (namespace: string): Promise<{ made: number; refused: number }> => {
+    const all = (await cluster.operatorWrites(namespace)).filter(({ verb }) => verb === "create");
+    const refused = all.filter(({ code }) => code >= 300).length;
+    return { made: all.length - refused, refused };
+  };
+
+  test.each(["background", "foreground"])(
+    "%s leaves nothing behind, and nothing is made any more",
+    async (cascade) => {
+      const namespace = `deletion-${cascade}`;
+      await serve(namespace);
+      const children = childrenOf(namespace);
+      for (const path of children) expect((await cluster.list(path)).length, path).toBeGreaterThan(0);
+      const before = await creations(namespace);
+      await remove(namespace, cascade);
+      await isEmpty(children);
+      expect(await cluster.exists(deploymentsPath(namespace, "pro"))).toBe(false);
+      expect(await creations(namespace)).toEqual(before);
+    },
+  );
+
+  test("that orphans keeps the group serving, and the same request takes it up again untouched", async () => {
+    const namespace = "deletion-orphan";
+    await serve(namespace);
+    const before = await cluster.pods(namespace);
+    await remove(namespace, "orphan");
+    await eventually("the deployment is gone", async () =>
+      (await cluster.exists(deploymentsPath(namespace, "pro"))) ? undefined : true,
+    );
+    await cluster.apply(namespace, "pro", { variant: "MiMo-V2.5-Pro", hardware: "H200" });
+    await cluster.becomesReady(namespace, "pro");
+    const uids = (pods: readonly PodShape[]): string[] => pods.map(({ metadata }) => metadata.uid).sort();
+    expect(uids(await cluster.pods(namespace))).toEqual(uids(before));
+    await remove(namespace, "background");
+    await isEmpty(childrenOf(namespace));
+  });
+
+  test("of its namespace ends, nothing is made in it any more, and being refused is no reason to go on trying", async () => {
+    const namespace = "deletion-namespace";
+    await serve(namespace);
+    const before = await creations(namespace);
+    await callApi(cluster.controlPlane, `/api/v1/namespaces/${namespace}`, { method: "DELETE" });
+    await eventually("the namespace is gone", async () =>
+      (await cluster.exists(`/api/v1/namespaces/${namespace}`)) ? undefined : true,
+    );
+    const { made, refused } = await creations(namespace);
+    expect(made).toBe(before.made);
+    expect(refused).toBeLessThanOrEqual(childrenOf(namespace).length);
   });
 });

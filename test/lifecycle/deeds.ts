@@ -9,7 +9,7 @@ import { operatorUser } from "../e2e/operator.ts";
 export interface Deeds {
   /** How often each object was made, by anybody, and each pod removed, by the operator: "create pods/pro-0-1" → 2. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Pods that the operator deleted again though they were going already, by name. */
+  /** UIDs of pods that the operator deleted again though they were going already; by force on a lost node doesn't count. */
   readonly deletedTwice: readonly string[];
   /** Formations of which some ranks were let in and others never, such as "pro-0 formation 2". */
   readonly halfOpened: readonly string[];
@@ -38,7 +38,8 @@ function deedsOf(records: readonly AuditRecord[]): Deeds {
   for (const record of records) {
     const { verb, resource, name, user } = record;
     if (resource === "events" || (verb !== "create" && verb !== "delete")) continue;
-    if (verb === "delete" && user === operatorUser && resource === "pods") deletions.push(uidOf(record));
+    if (verb === "delete" && user === operatorUser && resource === "pods" && !isForced(record))
+      deletions.push(uidOf(record));
     // The name of a revision depends on its namespace.
     const key = `${verb} ${resource}${resource === "controllerrevisions" ? "" : `/${name}`}`;
     if (verb === "create" || user === operatorUser) counts.set(key, (counts.get(key) ?? 0) + 1);
@@ -57,10 +58,15 @@ export const excess = ({ counts }: Deeds, undisturbed: Deeds): string[] =>
     return count > allowed ? [`${deed}: ${count} times, undisturbed ${allowed}`] : [];
   });
 
-const deleteOptions = z.object({ preconditions: z.object({ uid: z.string() }) });
+const deleteOptions = z.object({
+  preconditions: z.object({ uid: z.string() }),
+  gracePeriodSeconds: z.int().optional(),
+});
 /** Every delete of the operator's is bound to one UID. */
 const uidOf = ({ requestObject }: AuditRecord): string =>
   deleteOptions.parse(requestObject).preconditions.uid;
+const isForced = ({ requestObject }: AuditRecord): boolean =>
+  deleteOptions.parse(requestObject).gracePeriodSeconds === 0;
 
 const jsonPatch = z.array(z.looseObject({ op: z.string(), path: z.string(), value: z.unknown() }));
 const formationPath = `/metadata/annotations/${annotations.formation.replace("/", "~1")}`;

@@ -105,7 +105,11 @@ const deployments = z.object({
 });
 
 /** Waits until every deployment of these namespaces is Ready. */
-export async function areReady(cluster: TestCluster, namespaces: ReadonlySet<string>): Promise<void> {
+export async function areReady(
+  cluster: TestCluster,
+  namespaces: ReadonlySet<string>,
+  timeoutSeconds = patienceSeconds,
+): Promise<void> {
   await eventually(
     "all are Ready",
     async () => {
@@ -123,7 +127,7 @@ export async function areReady(cluster: TestCluster, namespaces: ReadonlySet<str
       if (waiting.length === 0) return true;
       throw new Error(waiting.map(({ metadata }) => metadata.namespace).join(", "));
     },
-    patienceSeconds,
+    timeoutSeconds,
   );
 }
 

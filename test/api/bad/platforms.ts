@@ -1,7 +1,7 @@
 import type { BadCase } from "../bad.ts";
 import { platform, withoutSpec } from "../documents.ts";
 
-const rdma = { kind: "H200", rdma: { resource: "rdma/ib", count: 8 } };
+const h200 = { kind: "H200" };
 export const badPlatforms: readonly BadCase[] = [
   [
     "a platform of another name",
@@ -17,26 +17,9 @@ export const badPlatforms: readonly BadCase[] = [
     "spec.clusterDomain",
     '"cluster.local"',
   ],
-  ["a hardware kind twice", platform({ hardware: [rdma, rdma] }), "spec.hardware[1]", "Duplicate value"],
+  ["a hardware kind twice", platform({ hardware: [h200, h200] }), "spec.hardware[1]", "Duplicate value"],
   ["an unknown hardware kind", platform({ hardware: [{ kind: "A100" }] }), "spec.hardware[0].kind", '"H200"'],
-  [
-    "an RDMA resource without domain",
-    platform({ hardware: [{ kind: "H200", rdma: { resource: "ib", count: 1 } }] }),
-    "spec.hardware[0].rdma.resource",
-    '"rdma/ib"',
-  ],
-  [
-    "no RDMA devices",
-    platform({ hardware: [{ kind: "H200", rdma: { resource: "rdma/ib", count: 0 } }] }),
-    "spec.hardware[0].rdma.count",
-    "greater than or equal to 1",
-  ],
-  [
-    "two network interfaces in one",
-    platform({ hardware: [{ kind: "H200", networkInterface: "eth0,eth1" }] }),
-    "spec.hardware[0].networkInterface",
-    "one network interface",
-  ],
+  ["an unknown preset", platform({ preset: "gke" }), "spec.preset", '"GKE"'],
   [
     "a RuntimeClass in upper case",
     platform({ hardware: [{ kind: "H200", runtimeClassName: "NVIDIA" }] }),
@@ -99,7 +82,6 @@ export const badPlatforms: readonly BadCase[] = [
     "spec.allowedHostPaths[0]",
     "may not step back",
   ],
-
   [
     "a hardware label key with a space",
     platform({ hardware: [{ kind: "H200", nodeSelector: { "a b": "c" } }] }),

@@ -59,7 +59,7 @@ export function twoNodePlan(changes: Partial<ServingPlan> = {}): ServingPlan {
       "--dist-init-addr",
       "$(RANK0_HOST):$(DIST_PORT)",
     ],
-    resources: { cpu: 96, memoryGib: 1024, sharedMemoryGib: 64, rdma: { resource: "rdma/ib", count: 1 } },
+    resources: { cpu: 96, memoryGib: 1024, sharedMemoryGib: 64, devices: { "rdma/ib": "1" } },
     ...changes,
   });
 }

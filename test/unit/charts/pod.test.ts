@@ -12,7 +12,7 @@ function serverOf(plan: ServingPlan): V1Container {
   return server;
 }
 
-const { rdma: _, ...withoutRdma } = twoNodePlan().resources;
+const { devices: _, ...withoutDevices } = twoNodePlan().resources;
 
 describe("the server", () => {
   test("is process 1 and gets signals itself: its argv is the plan's, without a shell", () => {
@@ -64,7 +64,7 @@ describe("the server", () => {
 
 describe("rights", () => {
   test("without RDMA no capability is left", () => {
-    const plan = twoNodePlan({ resources: withoutRdma });
+    const plan = twoNodePlan({ resources: withoutDevices });
     expect(serverOf(plan).securityContext).toEqual({
       allowPrivilegeEscalation: false,
       capabilities: { drop: ["ALL"] },
@@ -77,6 +77,23 @@ describe("rights", () => {
     expect(server.securityContext?.capabilities).toEqual({ drop: ["ALL"], add: ["IPC_LOCK"] });
     expect(server.resources?.limits).toMatchObject({ "rdma/ib": "1" });
     expect(server.securityContext?.privileged).toBeUndefined();
+  });
+
+  test("fabric devices of several names, and hugepages, are asked for together", () => {
+    const devices = { "vpc.amazonaws.com/efa": "16", "hugepages-2Mi": "5120Mi" };
+    const { resources } = serverOf(twoNodePlan({ resources: { ...twoNodePlan().resources, devices } }));
+    expect(resources?.requests).toMatchObject({ ...devices, "nvidia.com/gpu": "8" });
+    expect(resources?.limits).toMatchObject(devices);
+  });
+
+  test("in the node's network a pod still asks the cluster's DNS, and holds its port on the node", () => {
+    const pod = podOf(twoNodePlan({ hostPort: 19_000 }));
+    expect(pod).toMatchObject({ hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" });
+    expect(pod.containers[0]?.ports).toEqual([
+      { name: "http", containerPort: 19_000, hostPort: 19_000, protocol: "TCP" },
+    ]);
+    expect(podOf(twoNodePlan())).not.toHaveProperty("hostNetwork");
+    expect(podOf(twoNodePlan()).containers[0]?.ports?.[0]).not.toHaveProperty("hostPort");
   });
 
   test("a pod can't reach the API server and doesn't inherit the namespace's Services as variables", () => {

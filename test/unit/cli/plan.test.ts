@@ -75,6 +75,18 @@ describe("mimo plan", () => {
     expect(stdout).toMatch(/ {2}Warning +/);
   });
 
+  it("shows where the platform's fabric leads: nodes, devices and variables", async () => {
+    const input = deployment("a").replace("MiMo-V2.5,", "MiMo-V2.5-Pro,");
+    expect(input).toContain("MiMo-V2.5-Pro");
+    const { stdout } = await mimo(["plan", "-f", "-", "--platform", "examples/platform-coreweave.yaml"], {
+      input,
+    });
+    expect(stdout).toMatch(
+      / {2}Nodes +node\.coreweave\.cloud\/type=gd-8xh200ib-i128\n {2}Devices +rdma\/ib=1\n/,
+    );
+    expect(stdout).toContain("NCCL_IB_HCA=ibp");
+  });
+
   it("plans with the MiMoPlatform among the documents, and with the one of --platform before it", async () => {
     const platform = (registry: string): string =>
       `apiVersion: mimo.dev/v1alpha1\nkind: MiMoPlatform\nmetadata: {name: default}\nspec: {images: {registry: ${registry}}}\n`;

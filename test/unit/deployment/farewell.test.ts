@@ -1,11 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { farewell } from "../../../operator/deployment/farewell.ts";
 import type { Step } from "../../../operator/deployment/steps.ts";
-import { type PodState, pod } from "./fixtures.ts";
+import { healthyNodes, node, type PodState, pod } from "./fixtures.ts";
+
+const watch = {
+  nodes: healthyNodes,
+  nodeLossTimeoutSeconds: 120,
+  now: Date.parse("2026-11-22T00:10:00Z"),
+};
 
 /** The last state is rank 1's. */
 const deleted = (...states: readonly PodState[]): Step[] =>
-  farewell(states.map((state, index) => pod(index + 2 - states.length, state)));
+  farewell(
+    states.map((state, index) => pod(index + 2 - states.length, state)),
+    watch,
+  );
 const going = { terminating: true } as const;
 
 describe("a deployment that is deleted", () => {
@@ -22,5 +31,15 @@ describe("a deployment that is deleted", () => {
   test("with --cascade=orphan keeps its ranks", () => {
     expect(deleted({ uid: "a", ready: true }, { uid: "b", ready: true })).toEqual([]);
     expect(deleted({ uid: "b", ready: true })).toEqual([]);
+  });
+
+  test("takes what a lost node holds by force, once the node has had its time", () => {
+    const pods = [pod(0, { uid: "a", ready: true, ...going }), pod(1, { uid: "b", ...going })];
+    const lost = new Map([...healthyNodes, ["node-0", node("node-0", "Unknown")]]);
+    expect(farewell(pods, { ...watch, nodes: lost })).toMatchObject([{ uid: "a", graceSeconds: 0 }]);
+    expect(farewell(pods, { ...watch, nodes: lost, nodeLossTimeoutSeconds: 3600 })).toEqual([]);
+    expect(farewell([pod(1, { uid: "b", ...going })], { ...watch, nodes: new Map() })).toMatchObject([
+      { uid: "b", graceSeconds: 0 },
+    ]);
   });
 });

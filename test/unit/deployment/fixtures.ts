@@ -91,6 +91,7 @@ export function group(
     pods: pods.map((state, rank) => (state === undefined ? undefined : pod(rank, state))),
     formation: undefined,
     recovery: cleanRecovery(revision),
+    restart: undefined,
     baseline: undefined,
     progress: undefined,
     stopping: undefined,

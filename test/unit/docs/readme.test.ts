@@ -14,6 +14,8 @@ const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root })];
 const shown = pages.flatMap((path) =>
   consoleExamples(read(path))
     .filter(({ command, output }) => command.startsWith("npm run -s mimo") && output.trim() !== "")
+    // Run whole, on a control plane, by test/e2e/getting-started.test.ts.
+    .filter(() => path !== "docs/getting-started.md")
     .map((example) => ({ path, ...example })),
 );
 

@@ -1,5 +1,12 @@
 import fc from "fast-check";
-import { featureModes, hardwareKinds, profiles, runtimes, variants } from "../../../crds/names.ts";
+import {
+  featureModes,
+  hardwareKinds,
+  platformPresets,
+  profiles,
+  runtimes,
+  variants,
+} from "../../../crds/names.ts";
 import type { PlatformSpec } from "../../../crds/platform.ts";
 
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
@@ -85,7 +92,12 @@ export const platforms: fc.Arbitrary<PlatformSpec | undefined> = maybe(
   fc.constantFrom<PlatformSpec>(
     {},
     { allowedHostPaths: ["/mnt"] },
-    { hardware: [{ kind: "H200", nodeMemory: "1Ti", rdma: { resource: "rdma/ib", count: 8 } }] },
+    { hardware: [{ kind: "H200", nodeMemory: "1Ti", fabric: { resources: { "rdma/ib": "8" } } }] },
+    ...platformPresets.map((preset) => ({ preset })),
+    {
+      preset: "GKE",
+      hardware: [{ kind: "H200", fabric: { interface: "bond0", hostNetwork: { httpPort: 19_000 } } }],
+    },
     { images: { registry: "registry.example.com" } },
   ),
 ).chain((platform) =>

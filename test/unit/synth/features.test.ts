@@ -109,7 +109,7 @@ describe("DeepEP and expert parallelism", () => {
     const warned = (warnings: readonly string[]) =>
       warnings.some((w) => w.startsWith("DeepEP between nodes"));
     expect(warned(accepted(spec).warnings)).toBe(true);
-    const platform = { hardware: [{ kind: "H200" as const, rdma: { resource: "rdma/ib", count: 8 } }] };
+    const platform = { hardware: [{ kind: "H200" as const, fabric: { resources: { "rdma/ib": "8" } } }] };
     expect(warned(accepted(spec, platform).warnings)).toBe(false);
   });
 });

@@ -53,14 +53,6 @@ describe("what a pod asks for", () => {
       "may be killed",
     );
   });
-
-  it("includes RDMA for groups of several nodes only", () => {
-    const rdma = { resource: "rdma/ib", count: 8 };
-    expect(accepted(pro, nodes({ rdma })).resources.rdma).toEqual(rdma);
-    expect(accepted({ ...v25, hardware: "H200" }, nodes({ rdma })).resources).not.toHaveProperty("rdma");
-    expect(accepted(pro).warnings.join("\n")).toContain("hardware[H200].rdma");
-    expect(accepted({ ...pro, hardware: "GB300" }).warnings.join("\n")).not.toContain("RDMA");
-  });
 });
 
 describe("where a pod may run", () => {
@@ -82,7 +74,6 @@ describe("where a pod may run", () => {
       nodeSelector: { "cloud.google.com/gke-accelerator": "nvidia-h200-141gb" },
       tolerations: [{ key: "pool", value: "gpu", effect: "NoSchedule" }],
       runtimeClassName: "nvidia",
-      networkInterface: "eth0",
     });
     const plan = accepted(pro, platform);
     expect(plan.placement).toMatchObject({
@@ -90,7 +81,6 @@ describe("where a pod may run", () => {
       runtimeClassName: "nvidia",
     });
     expect(plan.placement.tolerations).toHaveLength(2);
-    expect(plan.env).toMatchObject({ NCCL_SOCKET_IFNAME: "eth0", GLOO_SOCKET_IFNAME: "eth0" });
     expect(accepted({ ...pro, hardware: "B200" }, platform).placement).toEqual(
       accepted({ ...pro, hardware: "B200" }).placement,
     );
