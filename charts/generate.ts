@@ -15,14 +15,16 @@ import { toYaml } from "./yaml.ts";
 
 const heading = "# Written by `npm run generate`: edit its source, not this file.\n";
 
-const readScript = (path: string): string =>
-  readFileSync(join(import.meta.dirname, "gitops", argocdFolder, path), "utf8");
 const below = (folder: string, files: Record<string, string>): Record<string, () => string> =>
   Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, () => content]));
+const readScript = (path: string): string =>
+  readFileSync(join(import.meta.dirname, "gitops", argocdFolder, path), "utf8");
 
 /** Files that are kept in the repository and made from the code: path from charts/generated → content. */
 export const generatedFiles: Readonly<Record<string, () => string>> = {
   "crds.yaml": () => `${heading}${toYaml(customResourceDefinitions())}`,
+  ...below("helm", helmChart(heading)),
+  ...below("kustomize", kustomizeBase(heading)),
   "argocd-cm.yaml": () => `${heading}${argocdPatch(readScript)}`,
   "alerts.yaml": () => `${heading}${stringify(ruleGroups("docs/runbooks"), { lineWidth: 0 })}`,
   ...Object.fromEntries(
@@ -31,8 +33,6 @@ export const generatedFiles: Readonly<Record<string, () => string>> = {
       () => `${JSON.stringify(dashboardJson(dashboard), null, 2)}\n`,
     ]),
   ),
-  ...below("helm", helmChart(heading)),
-  ...below("kustomize", kustomizeBase(heading)),
   "../../docs/api.md": apiPage,
   "../../docs/recipes.md": recipesPage,
 };

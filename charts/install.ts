@@ -4,8 +4,9 @@ import { limitPolicies } from "./admission.ts";
 import { customResourceDefinitions } from "./crds.ts";
 import type { InstallValues } from "./install-values.ts";
 import type { KubeObject } from "./kubernetes.ts";
+import { operatorPodMonitor } from "./monitoring/pod-monitors.ts";
 import { operatorDeployment } from "./operator-deployment.ts";
-import { operatorBudget, operatorNetworkPolicy, operatorPodMonitor } from "./operator-surroundings.ts";
+import { operatorBudget, operatorNetworkPolicy } from "./operator-surroundings.ts";
 import {
   nodeReadersBinding,
   type OperatorBinding,
@@ -38,6 +39,9 @@ export function installObjects(values: InstallValues, namespace: string): KubeOb
       if (part === "all") operatorClusterBindings(chart, binding);
       if (part !== "cluster") namespacePart(chart, values, binding);
     }),
+    ...(part !== "cluster" && values.podMonitor.enabled
+      ? [operatorPodMonitor(namespace, values.podMonitor)]
+      : []),
   ];
 }
 
@@ -68,5 +72,4 @@ function namespacePart(chart: Chart, values: InstallValues, binding: OperatorBin
   operatorDeployment(chart, { namespace, values, workNamespaces: binding.namespaces });
   operatorBudget(chart, namespace);
   if (values.networkPolicy) operatorNetworkPolicy(chart, namespace);
-  if (values.podMonitor.enabled) operatorPodMonitor(chart, namespace, values.podMonitor);
 }

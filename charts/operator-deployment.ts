@@ -4,8 +4,9 @@ import type { InstallValues } from "./install-values.ts";
 import { operatorLabels, operatorName } from "./rbac.ts";
 import { typedObject } from "./typed-object.ts";
 
-export const healthPort = 8080;
-export const healthPortName = "health";
+const healthPort = 8080;
+/** Where metrics are, too. */
+export const operatorHealthPort = "health";
 
 export interface OperatorDeploymentOptions {
   readonly namespace: string;
@@ -83,7 +84,7 @@ function container({ values, workNamespaces }: OperatorDeploymentOptions): V1Con
       { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
       { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
     ],
-    ports: [{ name: healthPortName, containerPort: healthPort, protocol: "TCP" }],
+    ports: [{ name: operatorHealthPort, containerPort: healthPort, protocol: "TCP" }],
     livenessProbe: { ...probe("/healthz"), failureThreshold: 6 },
     readinessProbe: probe("/readyz"),
     resources,
@@ -96,7 +97,7 @@ function container({ values, workNamespaces }: OperatorDeploymentOptions): V1Con
 }
 
 const probe = (path: string): V1Probe => ({
-  httpGet: { path, port: healthPortName },
+  httpGet: { path, port: operatorHealthPort },
   periodSeconds: 10,
   timeoutSeconds: 5,
 });

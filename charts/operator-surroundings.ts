@@ -1,9 +1,7 @@
 import { k8s } from "cdk8s-plus-28";
 import type { Construct } from "constructs";
-import type { InstallValues } from "./install-values.ts";
-import { healthPortName } from "./operator-deployment.ts";
+import { operatorHealthPort } from "./operator-deployment.ts";
 import { operatorLabels, operatorName } from "./rbac.ts";
-import { typedObject } from "./typed-object.ts";
 
 const selector = { matchLabels: operatorLabels };
 const metadataIn = (namespace: string) => ({ name: operatorName, namespace, labels: operatorLabels });
@@ -26,22 +24,7 @@ export function operatorNetworkPolicy(scope: Construct, namespace: string): void
     spec: {
       podSelector: selector,
       policyTypes: ["Ingress"],
-      ingress: [{ ports: [{ port: k8s.IntOrString.fromString(healthPortName), protocol: "TCP" }] }],
+      ingress: [{ ports: [{ port: k8s.IntOrString.fromString(operatorHealthPort), protocol: "TCP" }] }],
     },
-  });
-}
-
-/** The Prometheus operator has no types here; its API server judges the form. */
-export function operatorPodMonitor(
-  scope: Construct,
-  namespace: string,
-  { interval, labels }: InstallValues["podMonitor"],
-): void {
-  const metadata = metadataIn(namespace);
-  typedObject<{ spec: object }>(scope, {
-    apiVersion: "monitoring.coreos.com/v1",
-    kind: "PodMonitor",
-    metadata: { ...metadata, labels: { ...labels, ...operatorLabels } },
-    spec: { selector, podMetricsEndpoints: [{ port: healthPortName, path: "/metrics", interval }] },
   });
 }

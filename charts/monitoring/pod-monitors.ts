@@ -1,6 +1,6 @@
 import type { KubeObject } from "../kubernetes.ts";
 import { httpPortName, labels } from "../names.ts";
-import { healthPortName } from "../operator-deployment.ts";
+import { operatorHealthPort } from "../operator-deployment.ts";
 import { operatorLabels, operatorName } from "../rbac.ts";
 
 /** Version of the Prometheus operator's API that all releases since 2019 serve. */
@@ -9,13 +9,23 @@ const apiVersion = "monitoring.coreos.com/v1";
 type Monitor = KubeObject & { readonly spec: object };
 
 /** Scrapes the operator. Its metrics say of which namespace they are, which must not become the operator's own. */
-export const operatorPodMonitor = (namespace: string): Monitor => ({
+export const operatorPodMonitor = (
+  namespace: string,
+  { interval, labels = {} }: { readonly interval?: string; readonly labels?: Record<string, string> } = {},
+): Monitor => ({
   apiVersion,
   kind: "PodMonitor",
-  metadata: { name: operatorName, namespace, labels: operatorLabels },
+  metadata: { name: operatorName, namespace, labels: { ...labels, ...operatorLabels } },
   spec: {
     selector: { matchLabels: operatorLabels },
-    podMetricsEndpoints: [{ port: healthPortName, path: "/metrics", honorLabels: true }],
+    podMetricsEndpoints: [
+      {
+        port: operatorHealthPort,
+        path: "/metrics",
+        ...(interval !== undefined && { interval }),
+        honorLabels: true,
+      },
+    ],
   },
 });
 

@@ -4,7 +4,7 @@ import { basename, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { installObjects } from "../../charts/install.ts";
+import { defaultNamespace, installObjects } from "../../charts/install.ts";
 import { installValues } from "../../charts/install-values.ts";
 import type { KubeObject } from "../../charts/kubernetes.ts";
 import { annotations } from "../../charts/names.ts";
@@ -12,7 +12,7 @@ import { callApi } from "../controlplane/api.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { deploymentsPath, startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
-import { operatorNamespace, type RunningOperator, startOperator } from "../e2e/operator.ts";
+import { type RunningOperator, startOperator } from "../e2e/operator.ts";
 import { computeKstatus, threeWayDiff } from "./engines.ts";
 
 let cluster: TestCluster;
@@ -193,7 +193,7 @@ test("the platform and what installs the operator are in sync, too", async () =>
   const platform = examples.find(({ object }) => object.kind === "MiMoPlatform")?.object;
   expect(platform).toBeDefined();
   const objects = [
-    ...installObjects(installValues.parse({}), operatorNamespace),
+    ...installObjects(installValues.parse({}), defaultNamespace),
     ...(platform ? [platform] : []),
   ].filter(
     // The operator runs beside this control plane.
