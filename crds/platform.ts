@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { fabric } from "./fabric.ts";
-import { hardwareKinds, platformPresets } from "./names.ts";
+import { hardwareKinds, platformPresets, queueSystems } from "./names.ts";
 import {
   absolutePath,
   bytesQuantity,
   int32,
+  labelKey,
   labelMap,
   listByKey,
   objectName,
+  queueName,
   setOf,
   text,
   toleration,
@@ -72,6 +74,49 @@ const volumeSource = (field: string, what: string) =>
     ],
   );
 
+const queue = withRules(
+  z.object({
+    system: z
+      .enum(queueSystems)
+      .describe("Kueue queues groups by quota; the others schedule the ranks of a group all or none."),
+    name: queueName("queue.name")
+      .optional()
+      .describe(
+        "Queue of deployments that name none. Without it those are not queued; with Volcano they are in its default queue.",
+      ),
+    topologyKey: labelKey("queue.topologyKey")
+      .optional()
+      .describe(
+        "Kueue: node label of a level of its topology. All ranks of a group get nodes with one value of it.",
+      ),
+    schedulerName: objectName("queue.schedulerName")
+      .optional()
+      .describe(
+        "Name of the system's scheduler. Default: volcano, kai-scheduler or scheduler-plugins-scheduler; Kueue has none.",
+      ),
+  }),
+  [
+    {
+      rule: "!has(self.topologyKey) || self.system == 'Kueue'",
+      message: "queue.topologyKey is for Kueue alone: remove it",
+      check: ({ system, topologyKey }) => topologyKey === undefined || system === "Kueue",
+      fieldPath: ".topologyKey",
+    },
+    {
+      rule: "!has(self.schedulerName) || self.system != 'Kueue'",
+      message: "queue.schedulerName: Kueue leaves pods to the cluster's own scheduler: remove it",
+      check: ({ system, schedulerName }) => schedulerName === undefined || system !== "Kueue",
+      fieldPath: ".schedulerName",
+    },
+    {
+      rule: "!has(self.name) || self.system != 'SchedulerPlugins'",
+      message: "queue.name: the coscheduling of scheduler-plugins has no queues: remove it",
+      check: ({ system, name }) => name === undefined || system !== "SchedulerPlugins",
+      fieldPath: ".name",
+    },
+  ],
+);
+
 export const platformSpec = z.object({
   clusterDomain: text({
     max: 200,
@@ -134,6 +179,7 @@ export const platformSpec = z.object({
     .describe(
       "Folders of nodes that deployments may mount as a model source, with what is below them. Default: none.",
     ),
+  queue: queue.optional().describe("What queues serving groups. Without it none are queued."),
   updates: z
     .object({
       adoption: z

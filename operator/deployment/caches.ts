@@ -18,6 +18,8 @@ import {
   type Pod,
   platformView,
   podView,
+  type Workload,
+  workloadView,
 } from "./objects.ts";
 import { isKnown } from "./settled.ts";
 import { createTombstones, type Tombstones } from "./tombstones.ts";
@@ -29,6 +31,8 @@ export const byDeployment = "deployment";
 export const byUpdate = "update";
 /** The index by which pods of a node are found: its name. */
 const byNode = "node";
+/** The index by which Kueue's Workloads are found: their namespace. */
+export const byNamespace = "namespace";
 /** About 2 kB each. */
 const tombstoneLimit = 2000;
 
@@ -43,6 +47,9 @@ export interface Caches {
   readonly tombstones: Tombstones;
   readonly statefulSets: Reflector<Child>;
   readonly revisions: Reflector<Child>;
+  readonly workloads: Reflector<Workload>;
+  /** PodGroups of each kind. */
+  readonly gangs: readonly Reflector<Child>[];
   /** Services, disruption budgets, network policies. */
   readonly shared: readonly Reflector<Child>[];
   readonly all: readonly Reflector<KubeObject>[];
@@ -130,7 +137,26 @@ export function startCaches(options: CacheOptions): Caches {
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
     (resource) => children(resource, labels.deployment),
   );
-  const all = [deployments, platforms, pods, nodes, statefulSets, revisions, ...shared];
+  const gangs = [resources.volcanoPodGroups, resources.coschedulingPodGroups].map((resource) =>
+    children(resource, labels.deployment),
+  );
+  const workloads = startReflector<Workload>({
+    ...common,
+    resource: resources.kueueWorkloads,
+    transform: (object) => workloadView.parse(object),
+    indexes: { [byNamespace]: ({ metadata }) => [metadata.namespace ?? ""] },
+    onChange: (old, current) => {
+      const { namespace, ownerReferences = [] } = (current ?? old)?.metadata ?? {};
+      for (const { kind, name } of ownerReferences) {
+        const pod = kind === "Pod" ? pods.get({ namespace, name }) : undefined;
+        if (pod !== undefined) deploymentKeys(pod).forEach(onDeployment);
+      }
+    },
+  });
+  const all = [
+    ...[deployments, platforms, pods, nodes, workloads],
+    ...[statefulSets, revisions, ...shared, ...gangs],
+  ];
   return {
     deployments,
     platforms,
@@ -139,8 +165,11 @@ export function startCaches(options: CacheOptions): Caches {
     tombstones,
     statefulSets,
     revisions,
+    workloads,
+    gangs,
     shared,
     all,
-    cacheOf: (resource) => all.find((cache) => cache.resource.plural === resource.plural),
+    cacheOf: ({ group, plural }) =>
+      all.find(({ resource }) => resource.plural === plural && resource.group === group),
   };
 }
