@@ -4,7 +4,7 @@ import type { Construct } from "constructs";
 import type { ServingPlan } from "../synth/serving-plan.ts";
 import { commonLabels, groupName, groupSelector, labels, ranksServiceName } from "./names.ts";
 import type { PodTemplate } from "./pod.ts";
-import { type GangMetadata, gangMetadata } from "./queue.ts";
+import { type GangMetadata, gangMetadata, gangSpec } from "./queue.ts";
 import { typedObject } from "./typed-object.ts";
 
 export interface GroupOptions {
@@ -39,6 +39,7 @@ export function groupStatefulSet(scope: Construct, options: GroupOptions): ApiOb
       template: {
         ...template,
         metadata: groupMetadata(template, gangMetadata(plan, groupId), selector),
+        spec: { ...template.spec, ...gangSpec(plan, groupId) },
       },
     },
   });

@@ -1,3 +1,4 @@
+import type { V1PodSpec } from "@kubernetes/client-node";
 import type { ApiObject } from "cdk8s";
 import type { Construct } from "constructs";
 import type { ServingPlan } from "../synth/serving-plan.ts";
@@ -61,37 +62,60 @@ function kueueGroup(group: string, nodes: number, topologyKey: string | undefine
   };
 }
 
-function gangResource({ queue }: ServingPlan): ApiResource | undefined {
-  if (queue?.system === "Volcano") return resources.volcanoPodGroups;
-  if (queue?.system === "SchedulerPlugins") return resources.coschedulingPodGroups;
-  return undefined;
+function gangResource({ queue, nodes }: ServingPlan): ApiResource | undefined {
+  switch (queue?.system) {
+    case "Volcano":
+      return resources.volcanoPodGroups;
+    case "SchedulerPlugins":
+      return resources.coschedulingPodGroups;
+    case "Native":
+      // A pod without a group is scheduled as ever.
+      return nodes === 1 ? undefined : resources.nativePodGroups;
+    default:
+      return undefined;
+  }
 }
 
 /** The API without which a plan's groups would wait for ever, or run past their queue; undefined when any cluster will do. */
 export const queueResource = (plan: ServingPlan): ApiResource | undefined =>
   plan.queue?.system === "Kueue" ? resources.kueueWorkloads : gangResource(plan);
 
-/** The gang of one group, as Volcano and scheduler-plugins know it; undefined with any other queue or none. */
+/** Kubernetes' own gangs can't change their size, so each size has a name of its own. */
+const gangName = ({ name, nodes, queue }: ServingPlan, groupId: number): string =>
+  queue?.system === "Native" ? `${groupName(name, groupId)}-${nodes}` : groupName(name, groupId);
+
+/** What the spec of a group's pods says of its gang. */
+export const gangSpec = (plan: ServingPlan, groupId: number): Pick<V1PodSpec, "schedulingGroup"> =>
+  plan.queue?.system === "Native" && plan.nodes > 1
+    ? { schedulingGroup: { podGroupName: gangName(plan, groupId) } }
+    : {};
+
+/** The gang of one group, as its scheduler knows it; undefined where the queue has no object for it, or there is none. */
 export function podGroup(scope: Construct, plan: ServingPlan, groupId: number): ApiObject | undefined {
-  const { name, namespace, nodes, gpusPerNode, queue } = plan;
+  const { name, namespace } = plan;
   const resource = gangResource(plan);
   if (resource === undefined) return undefined;
   return typedObject<{ spec: object }>(scope, {
     apiVersion: apiVersionOf(resource),
     kind: resource.kind,
     metadata: {
-      name: groupName(name, groupId),
+      name: gangName(plan, groupId),
       namespace,
       labels: { ...commonLabels(name), ...groupSelector(name, groupId) },
     },
-    spec: {
-      minMember: nodes,
-      minResources: {
-        cpu: String(nodes * plan.resources.cpu),
-        memory: `${nodes * plan.resources.memoryGib}Gi`,
-        "nvidia.com/gpu": String(nodes * gpusPerNode),
-      },
-      ...(queue?.system === "Volcano" && queue.name !== undefined && { queue: queue.name }),
-    },
+    spec: podGroupSpec(plan),
   });
+}
+
+function podGroupSpec({ nodes, gpusPerNode, queue, resources: { cpu, memoryGib } }: ServingPlan): object {
+  if (queue?.system === "Native") return { schedulingPolicy: { gang: { minCount: nodes } } };
+  return {
+    minMember: nodes,
+    minResources: {
+      cpu: String(nodes * cpu),
+      memory: `${nodes * memoryGib}Gi`,
+      "nvidia.com/gpu": String(nodes * gpusPerNode),
+    },
+    ...(queue?.system === "Volcano" && queue.name !== undefined && { queue: queue.name }),
+  };
 }

@@ -29,6 +29,7 @@ export const resources = {
   kueueWorkloads: namespaced("kueue.x-k8s.io", "v1beta1", "workloads", "Workload"),
   volcanoPodGroups: namespaced("scheduling.volcano.sh", "v1beta1", "podgroups", "PodGroup"),
   coschedulingPodGroups: namespaced("scheduling.x-k8s.io", "v1alpha1", "podgroups", "PodGroup"),
+  nativePodGroups: namespaced("scheduling.k8s.io", "v1alpha2", "podgroups", "PodGroup"),
   nodes: clusterScoped("", "v1", "nodes", "Node"),
   leases: namespaced("coordination.k8s.io", "v1", "leases", "Lease"),
   events: namespaced("events.k8s.io", "v1", "events", "Event"),

@@ -78,7 +78,9 @@ const queue = withRules(
   z.object({
     system: z
       .enum(queueSystems)
-      .describe("Kueue queues groups by quota; the others schedule the ranks of a group all or none."),
+      .describe(
+        "Kueue queues groups by quota; the others schedule the ranks of a group all or none. Native: Kubernetes' own gangs, alpha in 1.36.",
+      ),
     name: queueName("queue.name")
       .optional()
       .describe(
@@ -92,7 +94,7 @@ const queue = withRules(
     schedulerName: objectName("queue.schedulerName")
       .optional()
       .describe(
-        "Name of the system's scheduler. Default: volcano, kai-scheduler or scheduler-plugins-scheduler; Kueue has none.",
+        "Name of the system's scheduler. Default: volcano, kai-scheduler or scheduler-plugins-scheduler; Kueue and Native have none.",
       ),
   }),
   [
@@ -103,15 +105,16 @@ const queue = withRules(
       fieldPath: ".topologyKey",
     },
     {
-      rule: "!has(self.schedulerName) || self.system != 'Kueue'",
-      message: "queue.schedulerName: Kueue leaves pods to the cluster's own scheduler: remove it",
-      check: ({ system, schedulerName }) => schedulerName === undefined || system !== "Kueue",
+      rule: "!has(self.schedulerName) || !(self.system in ['Kueue', 'Native'])",
+      message: "queue.schedulerName: Kueue and Native leave pods to the cluster's own scheduler: remove it",
+      check: ({ system, schedulerName }) =>
+        schedulerName === undefined || !["Kueue", "Native"].includes(system),
       fieldPath: ".schedulerName",
     },
     {
-      rule: "!has(self.name) || self.system != 'SchedulerPlugins'",
-      message: "queue.name: the coscheduling of scheduler-plugins has no queues: remove it",
-      check: ({ system, name }) => name === undefined || system !== "SchedulerPlugins",
+      rule: "!has(self.name) || !(self.system in ['SchedulerPlugins', 'Native'])",
+      message: "queue.name: SchedulerPlugins and Native have no queues: remove it",
+      check: ({ system, name }) => name === undefined || !["SchedulerPlugins", "Native"].includes(system),
       fieldPath: ".name",
     },
   ],

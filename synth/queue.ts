@@ -15,6 +15,7 @@ const systems: Readonly<Record<QueueSystem, System>> = {
   Kueue: { queues: "needed" },
   Volcano: { scheduler: "volcano", queues: "optional" },
   KAI: { scheduler: "kai-scheduler", queues: "needed" },
+  Native: { queues: "none" },
   SchedulerPlugins: { scheduler: "scheduler-plugins-scheduler", queues: "none" },
 };
 

@@ -137,9 +137,11 @@ export function startCaches(options: CacheOptions): Caches {
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
     (resource) => children(resource, labels.deployment),
   );
-  const gangs = [resources.volcanoPodGroups, resources.coschedulingPodGroups].map((resource) =>
-    children(resource, labels.deployment),
-  );
+  const gangs = [
+    resources.volcanoPodGroups,
+    resources.coschedulingPodGroups,
+    resources.nativePodGroups,
+  ].map((resource) => children(resource, labels.deployment));
   const workloads = startReflector<Workload>({
     ...common,
     resource: resources.kueueWorkloads,

@@ -104,6 +104,7 @@ const installed: Readonly<Record<QueueSystem, string>> = {
   Volcano: "Volcano",
   KAI: "KAI Scheduler",
   SchedulerPlugins: "scheduler-plugins with its CRDs",
+  Native: "Kubernetes 1.36 with the feature gates GenericWorkload and GangScheduling and that API",
 };
 
 /** The plan needs an API that this cluster doesn't serve: groups would wait for ever, or run past their queue. */

@@ -5,7 +5,12 @@ import { z } from "zod";
 import { deploymentStatus } from "../../crds/status.ts";
 import { askApi, callApi } from "../controlplane/api.ts";
 import { type AuditRecord, readAudit } from "../controlplane/audit.ts";
-import { type Administrator, bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
+import {
+  type Administrator,
+  type BootOptions,
+  bootControlPlane,
+  type ControlPlane,
+} from "../controlplane/boot.ts";
 import { guardNewPods } from "../controlplane/guard-new-pods.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
 import { createGpuNodes, gpuNode, type NodeObject } from "../controlplane/nodes.ts";
@@ -77,13 +82,14 @@ export async function startCluster(
   nodes: readonly NodeObject[] = eightOfEach,
   /** What else is there from the beginning. */
   install: (administrator: Administrator) => Promise<void> = async () => undefined,
+  flags: Pick<BootOptions, "apiServerFlags" | "controllerManagerFlags" | "schedulerFlags"> = {},
 ): Promise<TestCluster> {
   const directory = await mkdtemp(join(tmpdir(), "mimo-e2e-"));
   const prepare = async (administrator: Administrator): Promise<void> => {
     await installOperator(administrator);
     await install(administrator);
   };
-  const controlPlane = await bootControlPlane({ directory, prepare });
+  const controlPlane = await bootControlPlane({ directory, prepare, ...flags });
   startKwok(controlPlane, { stages: STAGES.fast });
   await guardNewPods(controlPlane);
   await createGpuNodes(controlPlane, nodes);

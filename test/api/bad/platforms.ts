@@ -177,6 +177,6 @@ export const badPlatforms: readonly BadCase[] = [
     "a queue of scheduler-plugins",
     platform({ queue: { system: "SchedulerPlugins", name: "team" } }),
     "spec.queue.name",
-    "has no queues",
+    "have no queues",
   ],
 ];

@@ -93,6 +93,21 @@ describe("a gang", () => {
     expect(foreign(coscheduling.labels)).toEqual({ "scheduling.x-k8s.io/pod-group": "pro-1" });
   });
 
+  test("of Kubernetes itself has the size in its name, and none for a single pod", () => {
+    const queue = { system: "Native" } as const;
+    expect(podGroup(twoNodePlan({ queue }), 1)).toMatchObject({
+      apiVersion: "scheduling.k8s.io/v1alpha2",
+      metadata: { name: "pro-1-2" },
+      spec: { schedulingPolicy: { gang: { minCount: 2 } } },
+    });
+    const plan = twoNodePlan({ queue });
+    const { revision, template } = freeze(plan);
+    expect(groupStatefulSet({ plan, revision, groupId: 1, template })).toMatchObject({
+      spec: { template: { spec: { schedulingGroup: { podGroupName: "pro-1-2" } } } },
+    });
+    expect(podGroup(servingPlan({ queue }), 0)).toBeUndefined();
+  });
+
   test("is made once for each group, before its pods", () => {
     const kinds = renderDeployment({ plan: twoNodePlan(queued("Volcano")), replicas: 2 }).map(
       ({ kind, metadata: { name } }) => `${kind} ${name}`,
