@@ -40,6 +40,11 @@ export const access: readonly Access[] = [
   child(resources.services),
   child(resources.podDisruptionBudgets),
   child(resources.networkPolicies),
+  // Gangs of groups and why groups wait, where a queue is installed.
+  child(resources.volcanoPodGroups),
+  child(resources.coschedulingPodGroups),
+  child(resources.nativePodGroups),
+  { resource: resources.kueueWorkloads, verbs: ["list", "watch"], reach: "Cluster" },
   // Opening gates and rebuilding groups; pods are created by StatefulSets.
   { resource: resources.pods, verbs: ["list", "watch", "patch", "delete"], reach: "Cluster" },
   // How far a starting server has loaded; without it no percentage is shown.

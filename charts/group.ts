@@ -4,6 +4,7 @@ import type { Construct } from "constructs";
 import type { ServingPlan } from "../synth/serving-plan.ts";
 import { commonLabels, groupName, groupSelector, labels, ranksServiceName } from "./names.ts";
 import type { PodTemplate } from "./pod.ts";
+import { type GangMetadata, gangMetadata, gangSpec } from "./queue.ts";
 import { typedObject } from "./typed-object.ts";
 
 export interface GroupOptions {
@@ -37,8 +38,21 @@ export function groupStatefulSet(scope: Construct, options: GroupOptions): ApiOb
       selector: { matchLabels: selector },
       template: {
         ...template,
-        metadata: { ...template.metadata, labels: { ...template.metadata.labels, ...selector } },
+        metadata: groupMetadata(template, gangMetadata(plan, groupId), selector),
+        spec: { ...template.spec, ...gangSpec(plan, groupId) },
       },
     },
   });
+}
+
+function groupMetadata(
+  { metadata }: PodTemplate,
+  gang: GangMetadata,
+  selector: Readonly<Record<string, string>>,
+): PodTemplate["metadata"] {
+  const annotations = { ...metadata.annotations, ...gang.annotations };
+  return {
+    labels: { ...metadata.labels, ...gang.labels, ...selector },
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
 }

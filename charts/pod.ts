@@ -2,6 +2,7 @@ import type { V1Container, V1EnvVar, V1PodSpec, V1Probe, V1Toleration } from "@k
 import type { Toleration } from "../crds/schema.ts";
 import type { ServingPlan } from "../synth/serving-plan.ts";
 import { commonLabels, httpPortName, labels, schedulingGate, serverContainer } from "./names.ts";
+import { queueLabels } from "./queue.ts";
 import { rendezvousEnv } from "./rendezvous.ts";
 import { volumeMounts, volumes } from "./volumes.ts";
 
@@ -27,6 +28,7 @@ export function podTemplate(plan: ServingPlan, revision: string): PodTemplate {
     metadata: {
       labels: {
         ...plan.podLabels,
+        ...queueLabels(plan),
         ...commonLabels(plan.name),
         [labels.component]: "rank",
         [labels.revision]: revision,

@@ -4,6 +4,7 @@ import { disruptionBudget } from "./disruption-budget.ts";
 import { groupStatefulSet as addGroup, type GroupOptions } from "./group.ts";
 import type { KubeObject, OwnerReference } from "./kubernetes.ts";
 import { networkPolicy } from "./network-policy.ts";
+import { podGroup as addPodGroup } from "./queue.ts";
 import { controllerRevision as addRevision, freeze, type RevisionOptions } from "./revision.ts";
 import { apiService, ranksService } from "./services.ts";
 import { synthesizeChildren } from "./synthesize.ts";
@@ -26,6 +27,11 @@ export function groupStatefulSet({ owner, ...options }: GroupOptions & Owned): K
   return only((chart) => addGroup(chart, options), owner);
 }
 
+/** The gang of a group in its queue; undefined where the queue has no object for it. */
+export function podGroup(plan: ServingPlan, groupId: number, owner?: OwnerReference): KubeObject | undefined {
+  return synthesizeChildren((chart) => addPodGroup(chart, plan, groupId), owner)[0];
+}
+
 export function controllerRevision({ owner, ...options }: RevisionOptions & Owned): KubeObject {
   return only((chart) => addRevision(chart, options), owner);
 }
@@ -37,9 +43,10 @@ export function renderDeployment(options: {
 }): KubeObject[] {
   const { plan, replicas } = options;
   const { revision, template } = freeze(plan);
-  const groups = Array.from({ length: replicas }, (_, groupId) =>
+  const groups = Array.from({ length: replicas }, (_, groupId) => [
+    podGroup(plan, groupId) ?? [],
     groupStatefulSet({ plan, revision, groupId, template }),
-  );
+  ]).flat(2);
   return [...sharedObjects(plan), ...groups];
 }
 

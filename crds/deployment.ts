@@ -8,6 +8,7 @@ import {
   labelMap,
   listByKey,
   objectName,
+  queueName,
   relativePath,
   secretKey,
   setOf,
@@ -181,6 +182,9 @@ const scheduling = z.object({
     .optional()
     .describe("PriorityClass of the pods."),
   schedulerName: objectName("scheduling.schedulerName").optional().describe("Scheduler of the pods."),
+  queue: queueName("scheduling.queue")
+    .optional()
+    .describe("Queue of the system that the platform names. The platform's queue when absent."),
 });
 
 const podTemplate = z.object({

@@ -16,6 +16,10 @@ export type Profile = (typeof profiles)[number];
 export const runtimes = ["day0", "v0.5.18", "v0.5.23"] as const;
 export type Runtime = (typeof runtimes)[number];
 
+/** What may queue serving groups, or schedule one's ranks all or none. */
+export const queueSystems = ["Kueue", "Volcano", "KAI", "SchedulerPlugins", "Native"] as const;
+export type QueueSystem = (typeof queueSystems)[number];
+
 export const featureModes = ["Auto", "Enabled", "Disabled"] as const;
 export type FeatureMode = (typeof featureModes)[number];
 

@@ -1,14 +1,16 @@
 import { z } from "zod";
 import { fabric } from "./fabric.ts";
 import { limits } from "./limits.ts";
-import { hardwareKinds, platformPresets } from "./names.ts";
+import { hardwareKinds, platformPresets, queueSystems } from "./names.ts";
 import {
   absolutePath,
   bytesQuantity,
   int32,
+  labelKey,
   labelMap,
   listByKey,
   objectName,
+  queueName,
   setOf,
   text,
   toleration,
@@ -78,6 +80,52 @@ const volumeSource = (field: string, what: string) =>
     ],
   );
 
+const queue = withRules(
+  z.object({
+    system: z
+      .enum(queueSystems)
+      .describe(
+        "Kueue queues groups by quota; the others schedule the ranks of a group all or none. Native: Kubernetes' own gangs, alpha in 1.36.",
+      ),
+    name: queueName("queue.name")
+      .optional()
+      .describe(
+        "Queue of deployments that name none. Without it those are not queued; with Volcano they are in its default queue.",
+      ),
+    topologyKey: labelKey("queue.topologyKey")
+      .optional()
+      .describe(
+        "Kueue: node label of a level of its topology. All ranks of a group get nodes with one value of it.",
+      ),
+    schedulerName: objectName("queue.schedulerName")
+      .optional()
+      .describe(
+        "Name of the system's scheduler. Default: volcano, kai-scheduler or scheduler-plugins-scheduler; Kueue and Native have none.",
+      ),
+  }),
+  [
+    {
+      rule: "!has(self.topologyKey) || self.system == 'Kueue'",
+      message: "queue.topologyKey is for Kueue alone: remove it",
+      check: ({ system, topologyKey }) => topologyKey === undefined || system === "Kueue",
+      fieldPath: ".topologyKey",
+    },
+    {
+      rule: "!has(self.schedulerName) || !(self.system in ['Kueue', 'Native'])",
+      message: "queue.schedulerName: Kueue and Native leave pods to the cluster's own scheduler: remove it",
+      check: ({ system, schedulerName }) =>
+        schedulerName === undefined || !["Kueue", "Native"].includes(system),
+      fieldPath: ".schedulerName",
+    },
+    {
+      rule: "!has(self.name) || !(self.system in ['SchedulerPlugins', 'Native'])",
+      message: "queue.name: SchedulerPlugins and Native have no queues: remove it",
+      check: ({ system, name }) => name === undefined || !["SchedulerPlugins", "Native"].includes(system),
+      fieldPath: ".name",
+    },
+  ],
+);
+
 export const platformSpec = z.object({
   clusterDomain: text({
     max: 200,
@@ -140,6 +188,7 @@ export const platformSpec = z.object({
     .describe(
       "Folders of nodes that deployments may mount as a model source, with what is below them. Default: none.",
     ),
+  queue: queue.optional().describe("What queues serving groups. Without it none are queued."),
   updates: z
     .object({
       adoption: z

@@ -116,6 +116,14 @@ export const objectName = (what: string): z.ZodString =>
     message: `${what} is the name of an object: lower case letters, digits, '-' and '.', for example "my-object"`,
   });
 
+/** Pods carry it as the value of a label. */
+export const queueName = (field: string): z.ZodString =>
+  text({
+    max: 63,
+    pattern: /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+    message: `${field} is the name of a queue: lower case letters, digits and '-', for example "team-a"`,
+  });
+
 /** Bytes as Kubernetes writes them. */
 export const bytesQuantity = (field: string): z.ZodString =>
   text({
@@ -162,6 +170,15 @@ export const isLabelKey = (key: string): boolean =>
   key.length <= labelKeyMax && key.indexOf("/") <= 253 && labelKeyPattern.test(key);
 const celIsLabelKey = (key: string): string =>
   `${key}.size() <= ${labelKeyMax} && ${key}.indexOf('/') <= 253 && ${key}.matches(${celPattern(labelKeyPattern)})`;
+
+export const labelKey = (field: string): z.ZodString =>
+  withRules(words(labelKeyMax), [
+    {
+      rule: celIsLabelKey("self"),
+      message: `${field} is a label key, for example "nvidia.com/gpu.clique"`,
+      check: isLabelKey,
+    },
+  ]);
 
 /** A bounded map of label keys to label values. */
 export const labelMap = (field: string, maxProperties: number): z.ZodRecord<z.ZodString, z.ZodString> =>

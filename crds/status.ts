@@ -63,6 +63,7 @@ const plan = z.object({
 
 export const groupStates = [
   "Pending",
+  "Queued",
   "Forming",
   "Pulling",
   "Starting",
@@ -91,7 +92,7 @@ const group = z.object({
   state: z
     .enum(groupStates)
     .describe(
-      "Pending: ranks missing or without a node. Forming: ranks wait for each other. Starting: all run. Loading, CapturingGraphs: by their logs, where those may be read. BackingOff: rebuilt later. GivenUp: not rebuilt any more.",
+      "Pending: ranks missing or without a node. Queued: its queue holds it. Forming: ranks wait for each other. Starting: all run. Loading, CapturingGraphs: by their logs, where those may be read. BackingOff: rebuilt later. GivenUp: not rebuilt any more.",
     ),
   readyRanks: int32(0, 1000).describe("Ranks that are Ready."),
   ranks: int32(0, 1000).describe("Ranks that it has: one on each node."),

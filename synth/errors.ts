@@ -52,6 +52,18 @@ export const refusalCodes = {
     meaning: "A node selector contradicts the hardware's.",
     remedy: "Remove the label, or take the hardware kind that has it.",
   },
+  QueueSystemMissing: {
+    meaning: "A queue is named, and the platform doesn't say whose.",
+    remedy: "Remove spec.scheduling.queue, or set MiMoPlatform queue.system.",
+  },
+  QueueUnsupported: {
+    meaning: "A queue is named, and the platform's system has none.",
+    remedy: "Remove spec.scheduling.queue.",
+  },
+  SchedulerConflict: {
+    meaning: "The queue's system has its own scheduler, and the request names another.",
+    remedy: "Remove spec.scheduling.schedulerName.",
+  },
   ResourcesInvalid: {
     meaning: "The pod's memory can't work.",
     remedy: "Raise or remove the field of spec.resources that the message names.",

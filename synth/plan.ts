@@ -16,6 +16,7 @@ import { launchArguments, launchEnv } from "./launch.ts";
 import { memoryLayout } from "./memory.ts";
 import { cacheEnv, resolveCache, resolveModelSource } from "./model-source.ts";
 import { resolvePlacement } from "./placement.ts";
+import { resolveQueue } from "./queue.ts";
 import { resolveResources } from "./resources.ts";
 import type { PlanResult, Provenance, ServingPlan } from "./serving-plan.ts";
 import { startupBudgetSeconds } from "./startup.ts";
@@ -74,6 +75,7 @@ function resolve(
     ...(fabric.devices !== undefined && { devices: fabric.devices }),
   };
   const startupSeconds = startupBudgetSeconds(source, cache, resources, features, image);
+  const { queue, schedulerName } = resolveQueue(spec, platform, findings);
   const server = spec.server ?? {};
   const port = server.port ?? defaultPort;
   const servedModelName = server.servedModelName ?? spec.variant;
@@ -133,7 +135,11 @@ function resolve(
     model: source.plan,
     cache,
     resources,
-    placement: resolvePlacement(spec, nodes, gpu, findings),
+    placement: {
+      ...resolvePlacement(spec, nodes, gpu, findings),
+      ...(schedulerName !== undefined && { schedulerName }),
+    },
+    ...(queue !== undefined && { queue }),
     startupSeconds,
     podLabels: sorted(spec.podTemplate?.labels ?? {}),
     podAnnotations: sorted({ ...spec.podTemplate?.annotations, ...fabric.annotations }),

@@ -1,4 +1,4 @@
-import type { Hardware, Profile, Runtime, Variant } from "../crds/names.ts";
+import type { Hardware, Profile, QueueSystem, Runtime, Variant } from "../crds/names.ts";
 import type { Toleration } from "../crds/schema.ts";
 
 /**
@@ -36,6 +36,8 @@ export interface ServingPlan {
   readonly cache: CachePlan;
   readonly resources: ResourcePlan;
   readonly placement: PlacementPlan;
+  /** Absent where groups are not queued. */
+  readonly queue?: QueuePlan;
   readonly startupSeconds: number;
   readonly podLabels: Readonly<Record<string, string>>;
   readonly podAnnotations: Readonly<Record<string, string>>;
@@ -92,6 +94,14 @@ export interface PlacementPlan {
   readonly priorityClassName?: string;
   readonly schedulerName?: string;
   readonly runtimeClassName?: string;
+}
+
+export interface QueuePlan {
+  readonly system: QueueSystem;
+  /** Absent: the system's own default queue, or it has none. */
+  readonly name?: string;
+  /** Kueue: node label of which all ranks of a group get one value. */
+  readonly topologyKey?: string;
 }
 
 /** How much is known about a recipe. Verified: its publisher says so. Published: published, not verified. Derived: ours. */

@@ -21,6 +21,8 @@ import {
   type Pod,
   platformView,
   podView,
+  type Workload,
+  workloadView,
 } from "./objects.ts";
 import { isKnown } from "./settled.ts";
 import { createTombstones, type Tombstones } from "./tombstones.ts";
@@ -32,6 +34,8 @@ export const byDeployment = "deployment";
 export const byUpdate = "update";
 /** The index by which pods of a node are found: its name. */
 const byNode = "node";
+/** The index by which Kueue's Workloads are found: their namespace. */
+export const byNamespace = "namespace";
 /** About 2 kB each. */
 const tombstoneLimit = 2000;
 
@@ -46,6 +50,9 @@ export interface Caches {
   readonly tombstones: Tombstones;
   readonly statefulSets: Store<Child>;
   readonly revisions: Store<Child>;
+  readonly workloads: Store<Workload>;
+  /** PodGroups of each kind. */
+  readonly gangs: readonly Store<Child>[];
   /** Services, disruption budgets, network policies. */
   readonly shared: readonly Store<Child>[];
   readonly all: readonly Reflector<KubeObject>[];
@@ -148,6 +155,22 @@ export function startCaches(options: CacheOptions): Caches {
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
     (resource) => children(resource, labels.deployment),
   );
+  const gangs = [resources.volcanoPodGroups, resources.coschedulingPodGroups, resources.nativePodGroups].map(
+    (resource) => children(resource, labels.deployment),
+  );
+  const workloads = inNamespaces<Workload>({
+    ...common,
+    resource: resources.kueueWorkloads,
+    transform: (object) => workloadView.parse(object),
+    indexes: { [byNamespace]: ({ metadata }) => [metadata.namespace ?? ""] },
+    onChange: (old, current) => {
+      const { namespace, ownerReferences = [] } = (current ?? old)?.metadata ?? {};
+      for (const { kind, name } of ownerReferences) {
+        const pod = kind === "Pod" ? pods.get({ namespace, name }) : undefined;
+        if (pod !== undefined) deploymentKeys(pod).forEach(onDeployment);
+      }
+    },
+  });
   return {
     deployments,
     platforms,
@@ -156,11 +179,14 @@ export function startCaches(options: CacheOptions): Caches {
     tombstones,
     statefulSets,
     revisions,
+    workloads,
+    gangs,
     shared,
     all,
-    cacheOf: (resource, namespace) =>
+    cacheOf: ({ group, plural }, namespace) =>
       all.find(
-        (cache) => cache.resource.plural === resource.plural && (cache.namespace ?? namespace) === namespace,
+        ({ resource, namespace: of }) =>
+          resource.plural === plural && resource.group === group && (of ?? namespace) === namespace,
       ),
   };
 }

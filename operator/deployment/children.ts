@@ -32,8 +32,12 @@ export const isOurs = (object: KubeObject, owner: OwnerReference): boolean =>
 
 export const find = <T extends KubeObject>(
   objects: readonly T[],
-  { kind, metadata }: KubeObject,
-): T | undefined => objects.find((object) => object.kind === kind && object.metadata.name === metadata.name);
+  { apiVersion, kind, metadata }: KubeObject,
+): T | undefined =>
+  objects.find(
+    (object) =>
+      object.kind === kind && object.apiVersion === apiVersion && object.metadata.name === metadata.name,
+  );
 
 export function deletion(child: Child, reason: string): Step & { do: "delete" } {
   return {

@@ -4,6 +4,7 @@ import type { Refusal } from "../../synth/serving-plan.ts";
 import type { Decision } from "./decide.ts";
 import type { Revision } from "./frozen.ts";
 import { type Group, groupMessage, groupState, percentLoaded } from "./groups.ts";
+import { isOutsideQueue, outsideQueueMessage } from "./queueing.ts";
 import type { Report } from "./report.ts";
 import type { Target } from "./target.ts";
 import { updateReasons } from "./wave.ts";
@@ -179,7 +180,15 @@ function placement(groups: readonly Group[]): Statement {
   const placed = ranks.filter((pod) => pod?.spec.nodeName !== undefined).length;
   const wanted = groups.reduce((sum, group) => sum + group.ranks, 0);
   const message = `${placed} of ${wanted} ranks have a node`;
-  if (placed === wanted) return say("PlacementReady", "True", "Placed", message);
+  if (placed === wanted) {
+    const outside = ranks.find((pod) => pod !== undefined && isOutsideQueue(pod));
+    return outside === undefined
+      ? say("PlacementReady", "True", "Placed", message)
+      : say("PlacementReady", "True", "OutsideQueue", `${message}; ${outsideQueueMessage(outside)}`);
+  }
+  const held = groups.find(({ queued }) => queued !== undefined);
+  if (held !== undefined)
+    return say("PlacementReady", "False", "Queued", `${message}; group ${held.id}: ${held.queued}`);
   for (const pod of ranks) {
     const refused = pod?.status?.conditions?.find(
       ({ type, status }) => type === "PodScheduled" && status === "False",

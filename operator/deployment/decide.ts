@@ -5,10 +5,13 @@ import { resources } from "../../charts/resources.ts";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
 import { adoption, creation, deletion, find, isOurs, keep } from "./children.ts";
 import type { Revision } from "./frozen.ts";
+import { gangSteps } from "./gangs.ts";
 import { deadPods, groupWork, removeGroup, restartGroup, updateGroup } from "./group-steps.ts";
-import { type Group, isServing } from "./groups.ts";
+import { type Group, isServing, presentPods } from "./groups.ts";
 import { type Circumstances, nodeTimeouts } from "./loss.ts";
 import type { Observed } from "./observed.ts";
+import { type Obstacle, obstacleRetrySeconds } from "./obstacles.ts";
+import { missingQueue, releaseSteps } from "./queueing.ts";
 import { recoveryPolicy } from "./recovery.ts";
 import { isRestartDue, restartWish, withRestartMark } from "./restart.ts";
 import { revisionFailure } from "./revision-failure.ts";
@@ -33,6 +36,8 @@ export interface Decision {
   readonly maxUnavailable: number;
   /** Objects in the way: they have our name and another controller. */
   readonly conflicts: readonly string[];
+  /** What the cluster lacks, so that no groups are made. */
+  readonly obstacle?: Obstacle;
   /** Why the target revision gets no further. */
   readonly failure?: string;
   /** When to look again though nothing happens. */
@@ -76,7 +81,6 @@ export function decide(observed: Observed): Decision {
 
   const { owner, children } = observed;
   const shared = differences(revision.plan, children, () => compareShared(revision, observed));
-  const conflicts = shared.filter((found) => typeof found === "string");
 
   const failure = failureOf(revision, observed);
   const rollout = rolloutPolicy(spec.value.rollout, failure !== undefined);
@@ -107,8 +111,20 @@ export function decide(observed: Observed): Decision {
   const newcomers = Array.from({ length: plan.create }, (_, index) => nextGroupId + index);
   // While the target is held back, scaling goes on with what is known to serve.
   const known = rollout.held ? revisionOf(staying.find(serves)?.revision ?? "") : undefined;
-  const creations = newcomers.map((id) =>
-    creation(withRestartMark(statefulSet(known ?? revision, id), wish)),
+  const obstacle = missingQueue(revision.plan, observed.absent);
+  const creations =
+    obstacle === undefined
+      ? newcomers.map((id) => creation(withRestartMark(statefulSet(known ?? revision, id), wish)))
+      : [];
+  const gangs = gangSteps(
+    [
+      ...observed.groups.map((group) => ({
+        id: group.id,
+        plan: (revisionOf(group.revision) ?? revision).plan,
+      })),
+      ...newcomers.map((id) => ({ id, plan: (known ?? revision).plan })),
+    ],
+    observed,
   );
 
   const works = staying
@@ -137,15 +153,19 @@ export function decide(observed: Observed): Decision {
       ? []
       : [adoption(object, observed.owner)],
   );
+  const stayingIds = new Set(staying.filter((group) => !removed.includes(group)).map(({ id }) => String(id)));
+  const pods = [...observed.groups.flatMap(presentPods), ...observed.strays];
+  const releases = releaseSteps(pods, observed.workloads, stayingIds);
   const verdict = rollsBack(spec.value, target, observed, failure);
   const wakes = [
     ...works.flatMap(({ wakeMilliseconds = [] }) => wakeMilliseconds),
     ...nodeTimeouts(circumstances),
+    ...(obstacle === undefined ? [] : [obstacleRetrySeconds * 1000]),
   ];
   return {
     stages: [
       target.write === undefined ? verdict : [target.write],
-      [...shared.filter((found) => typeof found !== "string"), ...adopted],
+      [...[...shared, ...gangs].filter((found) => typeof found !== "string"), ...adopted, ...releases],
       [
         ...creations,
         ...works.flatMap(({ stages }) => stages.flat()),
@@ -161,7 +181,8 @@ export function decide(observed: Observed): Decision {
     suspended,
     toRestart: due.length,
     maxUnavailable: rollout.maxUnavailable,
-    conflicts,
+    conflicts: [...shared, ...gangs].filter((found) => typeof found === "string"),
+    ...(obstacle === undefined ? {} : { obstacle }),
     ...(failure === undefined ? {} : { failure }),
     ...(wakes.length === 0 ? {} : { wakeMilliseconds: Math.min(...wakes) }),
   };

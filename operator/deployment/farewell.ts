@@ -4,6 +4,7 @@ import { deadPods } from "./group-steps.ts";
 import { isTerminating } from "./groups.ts";
 import type { NodeWatch } from "./loss.ts";
 import type { Pod } from "./objects.ts";
+import { releaseSteps } from "./queueing.ts";
 import { nameOf, type Step } from "./steps.ts";
 import { stopsNow } from "./stopping.ts";
 
@@ -29,5 +30,5 @@ export function farewell(pods: readonly Pod[], watch: NodeWatch): Step[] {
         reason: "rank 0 has finished",
       }),
     );
-  return [...forced, ...shortened];
+  return [...forced, ...shortened, ...releaseSteps(pods, [], new Set())];
 }

@@ -108,6 +108,7 @@ export function groupWork(
     case "wait":
       return { stages: [], wakeMilliseconds: move.milliseconds };
     case "record": {
+      if (group.queued !== undefined) return nothing;
       const reason = `formation ${move.formation.id} meets at port ${move.formation.port}`;
       return {
         stages: [

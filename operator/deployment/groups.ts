@@ -22,6 +22,8 @@ export interface Group {
   readonly baseline: readonly number[] | undefined;
   /** By the logs of the ranks that start; undefined where they don't say. */
   readonly progress: RankProgress | undefined;
+  /** Why its queue holds it; undefined when none does. */
+  readonly queued: string | undefined;
   /** Why the group is on its way out; undefined while it is to stay. */
   readonly stopping: string | undefined;
 }
@@ -70,6 +72,7 @@ export function groupState(group: Group): GroupState {
   if (pods.length < group.ranks) return "Pending";
   if (pods.some(isGated)) {
     if (group.recovery.gaveUp !== undefined) return "GivenUp";
+    if (group.queued !== undefined) return "Queued";
     return group.recovery.failures.length > 1 ? "BackingOff" : "Forming";
   }
   if (readyRanks(group) === group.ranks) return "Ready";
@@ -89,6 +92,7 @@ const hasRun = (pod: Pod): boolean =>
 
 /** What keeps a group from being Ready, in the words of the first pod that says something; undefined when none does. */
 export function groupMessage(group: Group): string | undefined {
+  if (group.queued !== undefined) return group.queued.slice(0, 1024);
   for (const pod of group.pods) {
     if (pod === undefined || isReady(pod)) continue;
     const said = podMessage(pod);

@@ -76,8 +76,9 @@ function trouble(
   const node = pod.spec.nodeName ?? "";
   if (isTerminating(pod)) {
     if (isGated(pod)) return undefined;
+    // The latter is Kueue's, for a pod whose quota it takes back.
     const disruption = pod.status?.conditions?.find(
-      ({ type, status }) => type === "DisruptionTarget" && status === "True",
+      ({ type, status }) => ["DisruptionTarget", "TerminationTarget"].includes(type) && status === "True",
     );
     const reason = disruption?.reason ?? "Deleted";
     return { pod: name, node, reason, message: disruption?.message ?? "the pod was deleted", orderly: true };

@@ -64,7 +64,10 @@ const observedCondition = z.object({
 export const podView = z.object({
   apiVersion: z.string(),
   kind: z.string(),
-  metadata: metadata.extend({ deletionGracePeriodSeconds: z.int().exactOptional() }),
+  metadata: metadata.extend({
+    deletionGracePeriodSeconds: z.int().exactOptional(),
+    finalizers: z.array(z.string()).exactOptional(),
+  }),
   spec: z.object({
     nodeName: z.string().exactOptional(),
     schedulingGates: z.array(z.object({ name: z.string() })).exactOptional(),
@@ -89,6 +92,21 @@ export const nodeView = z.object({
   status: z.object({ conditions: z.array(observedCondition).exactOptional() }).exactOptional(),
 });
 export type Node = z.output<typeof nodeView>;
+
+/** Kueue's account of a group. It is owned by the group's pods. */
+export const workloadView = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: metadata.pick({
+    name: true,
+    namespace: true,
+    uid: true,
+    resourceVersion: true,
+    ownerReferences: true,
+  }),
+  status: z.object({ conditions: z.array(observedCondition).exactOptional() }).exactOptional(),
+});
+export type Workload = z.output<typeof workloadView>;
 
 /** The specification stays unparsed here: only an object that is acted on is worth it. */
 export const deploymentView = z.object({

@@ -1,19 +1,28 @@
 import type { z } from "zod";
-import type { OwnerReference } from "../../charts/kubernetes.ts";
+import { apiVersionOf, type OwnerReference } from "../../charts/kubernetes.ts";
 import { annotations, labels } from "../../charts/names.ts";
 import { type DeploymentSpec, deploymentSpec } from "../../crds/deployment.ts";
 import { platformName } from "../../crds/names.ts";
 import { type PlatformSpec, platformSpec } from "../../crds/platform.ts";
 import { type DeploymentStatus, deploymentStatus } from "../../crds/status.ts";
-import { byDeployment, byUpdate, type Caches } from "./caches.ts";
+import { byDeployment, byNamespace, byUpdate, type Caches } from "./caches.ts";
 import type { ProgressFollower } from "./follow-progress.ts";
 import { formationRecord } from "./formation.ts";
 import { type Revision, readRevision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
 import { keyOf } from "./keys.ts";
-import { type Child, controllerOf, type Deployment, type Node, type Platform, type Pod } from "./objects.ts";
+import {
+  type Child,
+  controllerOf,
+  type Deployment,
+  type Node,
+  type Platform,
+  type Pod,
+  type Workload,
+} from "./objects.ts";
 import type { Observed, Reading } from "./observed.ts";
 import { groupProgress } from "./progress.ts";
+import { queueHold } from "./queueing.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
 import { restartRecord } from "./restart.ts";
 import { type Standing, updateReason, updateReasons } from "./wave.ts";
@@ -97,11 +106,12 @@ export function observe(
   };
   const adoptable = (object: Child): boolean => [undefined, uid].includes(controllerOf(object)?.uid);
   const pods = caches.pods.byIndex(byDeployment, key);
+  const workloads = caches.workloads.byIndex(byNamespace, namespace);
   const status = readStatus(deployment);
   const groups = caches.statefulSets
     .byIndex(byDeployment, key)
     .filter(adoptable)
-    .flatMap((statefulSet) => groupOf(statefulSet, pods, progress, status));
+    .flatMap((statefulSet) => groupOf(statefulSet, pods, workloads, progress, status));
   const owned = new Set(groups.flatMap((group) => group.pods));
   return {
     name,
@@ -116,6 +126,11 @@ export function observe(
     revisions: caches.revisions.byIndex(byDeployment, key).filter(adoptable).flatMap(revisionOf),
     groups,
     strays: pods.filter((pod) => !owned.has(pod)),
+    gangs: caches.gangs.flatMap((cache) => cache.byIndex(byDeployment, key)),
+    workloads,
+    absent: caches.all
+      .filter((cache) => cache.state() === "absent")
+      .map(({ resource }) => `${resource.plural} of ${apiVersionOf(resource)}`),
     children: caches.shared.flatMap((cache) => cache.byIndex(byDeployment, key)),
     nodes: nodesOf(pods, caches),
     tombstones: caches.tombstones.of(key),
@@ -131,6 +146,7 @@ const revisionOf = (object: Child): Revision[] => {
 function groupOf(
   statefulSet: Child,
   pods: readonly Pod[],
+  workloads: readonly Workload[],
   progress: ProgressFollower,
   status: DeploymentStatus | undefined,
 ): Group[] {
@@ -155,6 +171,7 @@ function groupOf(
       restart: annotated(restartRecord, marks[annotations.restarted]),
       baseline: told?.formation === formation?.id ? told?.containerRestarts : undefined,
       progress: groupProgress(own.map(progress.of)),
+      queued: queueHold(own, workloads),
       stopping: marks[annotations.stopping],
     },
   ];

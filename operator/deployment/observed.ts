@@ -5,7 +5,7 @@ import type { DeploymentStatus } from "../../crds/status.ts";
 import type { Refusal } from "../../synth/serving-plan.ts";
 import type { Revision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
-import type { Child, Node, Pod } from "./objects.ts";
+import type { Child, Node, Pod, Workload } from "./objects.ts";
 
 /** What a stored object says, or why it can't be read: a field of another version, or a hand in etcd. */
 export type Reading<T> =
@@ -31,6 +31,12 @@ export interface Observed {
   readonly groups: readonly Group[];
   /** Pods whose group is gone: the garbage collector's, while their nodes answer. */
   readonly strays: readonly Pod[];
+  /** Of its queue, one for a group; whoever controls them. */
+  readonly gangs: readonly Child[];
+  /** Kueue's, of the namespace. */
+  readonly workloads: readonly Workload[];
+  /** Optional APIs that the cluster doesn't serve, as "<plural> of <apiVersion>". */
+  readonly absent: readonly string[];
   /** Services, disruption budgets and network policies that carry the deployment's label, whoever controls them. */
   readonly children: readonly Child[];
   /** Nodes that the pods are on, by name; one that is gone is missing. */

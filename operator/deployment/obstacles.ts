@@ -5,7 +5,7 @@ import { controllerOf } from "./objects.ts";
 /** Why the deployment can't go on until a person, or something else in the cluster, acts. */
 export interface Obstacle {
   /** The condition's reason. */
-  readonly reason: "NameTaken" | "QuotaExceeded" | "Forbidden" | "RejectedByServer";
+  readonly reason: "NameTaken" | "QuotaExceeded" | "QueueMissing" | "Forbidden" | "RejectedByServer";
   readonly message: string;
 }
 

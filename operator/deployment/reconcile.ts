@@ -182,7 +182,7 @@ function factsOf(
     namespace: deployment.metadata.namespace ?? "",
     generation: deployment.metadata.generation,
     decision,
-    obstacle: obstacle ?? taken,
+    obstacle: obstacle ?? decision.obstacle ?? taken,
     groups: observed.groups,
     policy: recoveryPolicy(observed.spec.ok ? observed.spec.value.recovery : undefined),
   };

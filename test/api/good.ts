@@ -138,7 +138,9 @@ export const goodCases: readonly GoodCase[] = [
   ],
   [
     "a priority class and a scheduler",
-    deployment({ scheduling: { priorityClassName: "serving", schedulerName: "gpu-scheduler" } }),
+    deployment({
+      scheduling: { priorityClassName: "serving", schedulerName: "gpu-scheduler", queue: "team-a" },
+    }),
   ],
   [
     "labels and annotations of the pods",
@@ -150,6 +152,14 @@ export const goodCases: readonly GoodCase[] = [
     }),
   ],
   ["an empty platform", platform({})],
+  [
+    "a platform with a queue",
+    platform({ queue: { system: "Kueue", name: "team-a", topologyKey: "nvidia.com/gpu.clique" } }),
+  ],
+  [
+    "a platform with a scheduler for gangs",
+    platform({ queue: { system: "Volcano", name: "serving", schedulerName: "volcano-gpu" } }),
+  ],
   [
     "a platform's nodes",
     platform({

@@ -28,6 +28,8 @@ export interface BootOptions {
   readonly controllerManagerFlags?: readonly string[];
   /** Run kube-scheduler (default true). */
   readonly scheduler?: boolean;
+  /** Further kube-scheduler flags. */
+  readonly schedulerFlags?: readonly string[];
   /**
    * Installs what controllers should find when they start: the garbage collector looks for new kinds only every 30 s, and
    * until then leaves the children of their objects.
@@ -102,11 +104,10 @@ export async function bootControlPlane(options: BootOptions): Promise<ControlPla
     }
     if (options.scheduler ?? true) {
       onProgress("starting kube-scheduler");
-      components.start(
-        "kube-scheduler",
-        binaries["kube-scheduler"],
-        schedulerFlags(kubeconfigs["kube-scheduler"]),
-      );
+      components.start("kube-scheduler", binaries["kube-scheduler"], [
+        ...schedulerFlags(kubeconfigs["kube-scheduler"]),
+        ...(options.schedulerFlags ?? []),
+      ]);
     }
     if (options.controllerManager ?? true) {
       // ServiceAccount admission refuses a pod before its namespace has this account.

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { deploymentStatus } from "../../crds/status.ts";
 import { askApi, callApi } from "../controlplane/api.ts";
 import { type AuditRecord, readAudit } from "../controlplane/audit.ts";
-import { type Administrator, bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
+import { type BootOptions, bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
 import { guardNewPods } from "../controlplane/guard-new-pods.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
 import { createGpuNodes, gpuNode, type NodeObject } from "../controlplane/nodes.ts";
@@ -75,10 +75,10 @@ const eightOfEach = (["H20", "H100", "H200", "B200", "GB300"] as const).flatMap(
 /** A control plane with GPU nodes and the operator's CRDs and RBAC; the operator itself is started by the test. */
 export async function startCluster(
   nodes: readonly NodeObject[] = eightOfEach,
-  prepare: (administrator: Administrator) => Promise<void> = installOperator,
+  options: Pick<BootOptions, "prepare" | "apiServerFlags" | "controllerManagerFlags" | "schedulerFlags"> = {},
 ): Promise<TestCluster> {
   const directory = await mkdtemp(join(tmpdir(), "mimo-e2e-"));
-  const controlPlane = await bootControlPlane({ directory, prepare });
+  const controlPlane = await bootControlPlane({ directory, prepare: installOperator, ...options });
   startKwok(controlPlane, { stages: STAGES.fast });
   await guardNewPods(controlPlane);
   await createGpuNodes(controlPlane, nodes);

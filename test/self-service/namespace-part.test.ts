@@ -24,9 +24,10 @@ const emptyPlatform = {
 };
 
 beforeAll(async () => {
-  cluster = await startCluster(undefined, (controlPlane) =>
-    applyInstallation(controlPlane, installObjects(clusterPart, operatorNamespace)),
-  );
+  cluster = await startCluster(undefined, {
+    prepare: (controlPlane) =>
+      applyInstallation(controlPlane, installObjects(clusterPart, operatorNamespace)),
+  });
   await callApi(cluster.controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms", {
     method: "POST",
     body: emptyPlatform,

@@ -142,4 +142,41 @@ export const badPlatforms: readonly BadCase[] = [
     "spec.allowedHostPaths[0]",
     '"/mnt/models"',
   ],
+  ["an unknown queue system", platform({ queue: { system: "Slurm" } }), "spec.queue.system", '"Kueue"'],
+  [
+    "a queue in upper case",
+    platform({ queue: { system: "Kueue", name: "Team" } }),
+    "spec.queue.name",
+    '"team-a"',
+  ],
+  [
+    "a topology without Kueue",
+    platform({ queue: { system: "Volcano", topologyKey: "example.com/rack" } }),
+    "spec.queue.topologyKey",
+    "for Kueue alone",
+  ],
+  [
+    "a topology key with a blank",
+    platform({ queue: { system: "Kueue", topologyKey: "the rack" } }),
+    "spec.queue.topologyKey",
+    "is a label key",
+  ],
+  [
+    "a scheduler of Kueue's",
+    platform({ queue: { system: "Kueue", schedulerName: "kueue" } }),
+    "spec.queue.schedulerName",
+    "the cluster's own scheduler",
+  ],
+  [
+    "a scheduler in upper case",
+    platform({ queue: { system: "KAI", schedulerName: "KAI" } }),
+    "spec.queue.schedulerName",
+    '"my-object"',
+  ],
+  [
+    "a queue of scheduler-plugins",
+    platform({ queue: { system: "SchedulerPlugins", name: "team" } }),
+    "spec.queue.name",
+    "have no queues",
+  ],
 ];

@@ -142,6 +142,12 @@ export const badScheduling: readonly BadCase[] = [
     '"my-object"',
   ],
   [
+    "a queue with a dot",
+    deployment({ scheduling: { queue: "team.a" } }),
+    "spec.scheduling.queue",
+    '"team-a"',
+  ],
+  [
     "a scheduler with a slash",
     deployment({ scheduling: { schedulerName: "a/b" } }),
     "spec.scheduling.schedulerName",

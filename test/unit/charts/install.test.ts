@@ -78,7 +78,7 @@ describe("the operator's permissions", () => {
 
   test("name each resource and subresource once for the same objects", () => {
     const keys = access.map(({ resource, subresource, names }) =>
-      [resource.plural, subresource, names].join(),
+      [resource.group, resource.plural, subresource, names].join(),
     );
     expect(new Set(keys).size).toBe(keys.length);
   });

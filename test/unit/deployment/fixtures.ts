@@ -94,6 +94,7 @@ export function group(
     restart: undefined,
     baseline: undefined,
     progress: undefined,
+    queued: undefined,
     stopping: undefined,
   };
 }

@@ -76,6 +76,9 @@ export function observed({ spec, revisions = [], groups = [], annotations = {}, 
     revisions,
     groups,
     strays: [],
+    gangs: [],
+    workloads: [],
+    absent: [],
     children:
       newest === undefined
         ? []
