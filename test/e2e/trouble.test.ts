@@ -172,7 +172,7 @@ describe("what was agreed stays", () => {
     const useImages = (images: object | null) =>
       send("PATCH", "/apis/mimo.dev/v1alpha1/mimoplatforms/default", { spec: { images } });
     await useImages({ registry: "registry.example.com/mirror" });
-    // A later deployment uses the new platform, so the operator has seen it.
+    await cluster.condition(namespace, "flash", "UpdateAvailable", "True");
     await cluster.apply(namespace, "later", { ...flash, hardware: "H20" });
     await cluster.becomesReady(namespace, "later");
     expect((await cluster.status(namespace, "later")).plan?.image).toMatch(
