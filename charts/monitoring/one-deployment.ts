@@ -17,6 +17,14 @@ const server = (
   ...more,
 });
 
+const stat = (title: string, expr: string, description: string): Panel => ({
+  title,
+  kind: "stat",
+  width: 6,
+  queries: [{ expr }],
+  description,
+});
+
 const latency = (title: string, metric: string, description: string): Panel => ({
   title,
   kind: "timeseries",
@@ -46,27 +54,14 @@ export const deploymentDashboard: Dashboard = {
     {
       title: "Groups",
       panels: [
-        {
-          title: "Ready groups",
-          kind: "stat",
-          width: 4,
-          queries: [{ expr: `max(mimo_deployment_groups{${chosen},state="Ready"})` }],
-          description: "Groups that serve.",
-        },
-        {
-          title: "Wanted groups",
-          kind: "stat",
-          width: 4,
-          queries: [{ expr: `max(mimo_deployment_groups_wanted{${chosen}})` }],
-          description: "0 while suspended.",
-        },
-        {
-          title: "Conditions",
-          kind: "table",
-          width: 16,
-          queries: [{ expr: `max by (condition, reason) (mimo_deployment_condition{${chosen}})` }],
-          description: "1: True. docs/troubleshooting.md explains every reason.",
-        },
+        stat("Ready groups", `max(mimo_deployment_groups{${chosen},state="Ready"})`, "Groups that serve."),
+        stat("Wanted groups", `max(mimo_deployment_groups_wanted{${chosen}})`, "0 while suspended."),
+        stat("GPUs held", `sum(mimo_deployment_gpus{${chosen},state="held"})`, "By ranks that have a node."),
+        stat(
+          "GPUs waited for",
+          `sum(mimo_deployment_gpus{${chosen},state="waiting"})`,
+          "By ranks that have no node yet.",
+        ),
         {
           title: "Groups by state",
           kind: "timeseries",
@@ -96,9 +91,16 @@ export const deploymentDashboard: Dashboard = {
           },
         ),
         {
+          title: "Conditions",
+          kind: "table",
+          width: 8,
+          queries: [{ expr: `max by (condition, reason) (mimo_deployment_condition{${chosen}})` }],
+          description: "1: True. docs/troubleshooting.md explains every reason.",
+        },
+        {
           title: "Losses by reason, per hour",
           kind: "timeseries",
-          width: 12,
+          width: 8,
           queries: [
             {
               expr: `sum by (reason) (increase(mimo_group_losses_total{${chosen}}[1h])) > 0`,
@@ -110,7 +112,7 @@ export const deploymentDashboard: Dashboard = {
         {
           title: "Memory of each GPU",
           kind: "timeseries",
-          width: 12,
+          width: 8,
           unit: "bytes",
           stacked: true,
           queries: [

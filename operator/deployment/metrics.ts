@@ -127,12 +127,13 @@ export function createDeploymentMetrics(options: DeploymentMetricsOptions): Depl
           this.set({ ...ownLabels(metadata), group: String(id) }, (clock.now() - since) / 1000);
     },
   });
+  // A series that begins with its first event would hide that event from rate(), so each begins at zero.
   const seen = new Set<string>();
+  const begun = new Set<string>();
 
   return {
     looked: (key, observed) => {
       const labels = ownLabels(observed);
-      // A counter that appears with its first loss would hide that loss from rate().
       if (!seen.has(key)) for (const reason of reasons) losses.inc({ ...labels, reason }, 0);
       seen.add(key);
       const news = starts.look(key, observed.groups, observed.now);
@@ -140,6 +141,9 @@ export function createDeploymentMetrics(options: DeploymentMetricsOptions): Depl
         losses.inc({ ...labels, reason: reasons.includes(reason) ? reason : "Other" });
       if (!observed.spec.ok) return;
       const { variant, hardware } = observed.spec.value;
+      const pair = `${variant} ${hardware}`;
+      if (!begun.has(pair)) secondsToReady.zero({ variant, hardware });
+      begun.add(pair);
       for (const seconds of news.secondsToReady) secondsToReady.observe({ variant, hardware }, seconds);
     },
     forgot: (key) => {

@@ -178,10 +178,10 @@ describe("kubectl get", () => {
     await run(server, ["apply", "--namespace=default", "-f", "-"], JSON.stringify(document));
     const header = (output: string) => output.split("\n")[0]?.trim().split(/\s+/).join(" ");
     expect(header(await run(server, ["get", "mimo"]))).toBe(
-      "NAME VARIANT HARDWARE REPLICAS READY STATUS AGE",
+      "NAME VARIANT HARDWARE REPLICAS READY STATUS LOADED% AGE",
     );
     expect(header(await run(server, ["get", "mimodep", "-o", "wide"]))).toBe(
-      "NAME VARIANT HARDWARE REPLICAS READY STATUS AGE IMAGE TP DP NODES",
+      "NAME VARIANT HARDWARE REPLICAS READY STATUS LOADED% AGE IMAGE TP DP NODES",
     );
     expect(await run(server, ["get", "all"])).toContain("mimodeployment.mimo.dev/columns");
     const select = ["get", "mimo", "-o", "name", "--field-selector"];

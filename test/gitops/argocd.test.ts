@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { annotations } from "../../charts/names.ts";
-import { computeKstatus, runLua } from "./engines.ts";
+import { runLua } from "./engines.ts";
 import { states } from "./states.ts";
 import { now, scripts, testData } from "./test-data.ts";
 
@@ -136,14 +136,6 @@ test("the patch for argocd-cm holds these scripts", () => {
       "action.lua": read(`actions/${name}/action.lua`),
     })),
   });
-});
-
-test("kstatus, and Flux by it, says of every state what it should", async () => {
-  const answers = await computeKstatus(states.map((state) => state.object));
-  const said = z.object({ status: z.string() });
-  expect(answers.map(({ result }, index) => [states[index]?.name, said.parse(result).status])).toEqual(
-    states.map(({ name, kstatus }) => [name, kstatus]),
-  );
 });
 
 /** Lua can't tell an empty map from an empty list; Argo CD puts back the map that was there. */

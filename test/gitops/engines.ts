@@ -1,4 +1,4 @@
-/** Argo CD's Lua engine, kstatus and the three-way diff, as the Go libraries that Argo CD and Flux are made of. */
+/** Argo CD's Lua engine and three-way diff, kstatus and CEL, as the Go libraries that Argo CD and Flux are made of. */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { z } from "zod";
 import { buildKey, cacheFolder, ensurePrograms, readPins } from "../controlplane/go-programs.ts";
 
 const module = join(import.meta.dirname, "engines");
-const sources = ["main.go", "lua.go", "kstatus.go", "diff.go"];
+const sources = ["main.go", "lua.go", "kstatus.go", "diff.go", "cel.go"];
 const ldflags = "-s -w";
 const program = { name: "gitops-engines", module, package: ".", ldflags };
 
@@ -38,6 +38,11 @@ export interface LuaQuestion {
 export const runLua = (questions: readonly LuaQuestion[]): Promise<Answer[]> => ask("lua", questions);
 
 export const computeKstatus = (objects: readonly object[]): Promise<Answer[]> => ask("kstatus", objects);
+
+/** CEL expressions over an object's top level fields; an error where one asks for a field that isn't there. */
+export const evaluateCel = (
+  questions: readonly { readonly expression: string; readonly object: object }[],
+): Promise<Answer[]> => ask("cel", questions);
 
 /** What a client-side apply would change; an empty object where Argo CD calls it synced. */
 export const threeWayDiff = (

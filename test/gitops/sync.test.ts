@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { defaultNamespace, installObjects } from "../../charts/install.ts";
 import { installValues } from "../../charts/install-values.ts";
@@ -24,10 +24,13 @@ const document = z.looseObject({
   kind: z.string(),
   metadata: z.looseObject({ name: z.string() }),
 });
-const examples = globSync("*.yaml", { cwd: examplesFolder }).map((file) => ({
-  name: basename(file, ".yaml").replaceAll(".", "-"),
-  object: document.parse(parse(readFileSync(resolve(examplesFolder, file), "utf8"))),
-}));
+const examples = globSync("*.yaml", { cwd: examplesFolder }).flatMap((file) => {
+  const documents = parseAllDocuments(readFileSync(resolve(examplesFolder, file), "utf8"));
+  return documents.map((each, index) => ({
+    name: `${basename(file, ".yaml").replaceAll(".", "-")}-${index}`,
+    object: document.parse(each.toJS()),
+  }));
+});
 const deployments = examples.filter(({ object }) => object.kind === "MiMoDeployment");
 const autoscaled = { variant: "MiMo-V2-Flash", hardware: "H200" };
 

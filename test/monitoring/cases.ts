@@ -48,7 +48,7 @@ export const cases: readonly Case[] = [
       [condition("Available", "BelowMinimum")]: "_x30 0x20",
       [wanted]: "1x50",
     },
-    "40m",
+    "45m",
   ),
   quiet(
     "MiMoDeploymentUnavailable",

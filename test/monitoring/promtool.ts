@@ -14,8 +14,13 @@ const program = {
   tags: "remove_all_sd",
 };
 
-/** Its path. The first call on a machine builds it, which takes minutes. @throws Error when Go is missing or the build fails. */
+/**
+ * Its path: the one that PROMTOOL names, or the pinned one. The first call on a machine builds that, which takes many minutes.
+ * @throws Error when Go is missing or the build fails.
+ */
 export async function ensurePromtool(): Promise<string> {
+  const { PROMTOOL } = process.env;
+  if (PROMTOOL !== undefined && PROMTOOL !== "") return PROMTOOL;
   const folder = cacheFolder("monitoring", buildKey((await readPins([module])) + program.tags, ldflags));
   await ensurePrograms([program], { folder, onProgress: (line) => console.error(line) });
   return join(folder, program.name);

@@ -27,6 +27,42 @@ export const badPlatforms: readonly BadCase[] = [
     '"my-object"',
   ],
   [
+    "a namespace label with a space in its key",
+    platform({ hardware: [{ kind: "H200", namespaceLabels: { "team name": "search" } }] }),
+    "spec.hardware[0].namespaceLabels",
+    "every key of namespaceLabels",
+  ],
+  [
+    "a namespace label with a space in its value",
+    platform({ hardware: [{ kind: "H200", namespaceLabels: { team: "web search" } }] }),
+    "spec.hardware[0].namespaceLabels",
+    "every value of namespaceLabels",
+  ],
+  [
+    "an allowed image repository that ends with a slash",
+    platform({ limits: { imageRepositories: ["registry.example.com/"] } }),
+    "spec.limits.imageRepositories[0]",
+    '"registry.example.com/models"',
+  ],
+  [
+    "an allowed checkpoint as an address",
+    platform({ limits: { modelRepositories: ["https://huggingface.co/XiaomiMiMo"] } }),
+    "spec.limits.modelRepositories[0]",
+    '"XiaomiMiMo"',
+  ],
+  [
+    "an allowed PriorityClass in upper case",
+    platform({ limits: { priorityClassNames: ["High"] } }),
+    "spec.limits.priorityClassNames[0]",
+    '"my-object"',
+  ],
+  [
+    "an allowed taint with its effect",
+    platform({ limits: { tolerationKeys: ["team=search:NoSchedule"] } }),
+    "spec.limits.tolerationKeys[0]",
+    '"nvidia.com/gpu"',
+  ],
+  [
     "node memory in bytes",
     platform({ hardware: [{ kind: "H200", nodeMemory: "2199023255552" }] }),
     "spec.hardware[0].nodeMemory",

@@ -13,6 +13,7 @@ var engines = map[string]func(json.RawMessage) (any, error){
 	"lua":     runLua,
 	"kstatus": computeStatus,
 	"diff":    threeWayDiff,
+	"cel":     evaluate,
 }
 
 type answer struct {
@@ -29,7 +30,7 @@ func main() {
 
 func run() error {
 	if len(os.Args) != 2 || engines[os.Args[1]] == nil {
-		return fmt.Errorf("usage: %s lua|kstatus|diff", os.Args[0])
+		return fmt.Errorf("usage: %s lua|kstatus|diff|cel", os.Args[0])
 	}
 	var questions []json.RawMessage
 	if err := json.NewDecoder(os.Stdin).Decode(&questions); err != nil {

@@ -2,6 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { alerts } from "../../../charts/monitoring/alerts.ts";
 import { type Dashboard, dashboardJson } from "../../../charts/monitoring/dashboard.ts";
 import { dashboards, monitoringObjects } from "../../../charts/monitoring/objects.ts";
@@ -76,16 +77,11 @@ describe("alerts", () => {
 });
 
 describe("dashboards", () => {
-  interface Box {
-    readonly x: number;
-    readonly y: number;
-    readonly w: number;
-    readonly h: number;
-  }
-  const boxesOf = (dashboard: Dashboard): Box[] => {
-    const { panels } = JSON.parse(JSON.stringify(dashboardJson(dashboard)));
-    return panels.map(({ gridPos }: { gridPos: Box }) => gridPos);
-  };
+  const box = z.object({ x: z.int(), y: z.int(), w: z.int(), h: z.int() });
+  type Box = z.output<typeof box>;
+  const page = z.object({ panels: z.array(z.object({ gridPos: box })) });
+  const boxesOf = (dashboard: Dashboard): Box[] =>
+    page.parse(dashboardJson(dashboard)).panels.map(({ gridPos }) => gridPos);
   const overlap = (a: Box, b: Box): boolean =>
     a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 
@@ -103,16 +99,31 @@ describe("dashboards", () => {
   });
 });
 
+const podMonitor = z.object({
+  spec: z.object({
+    selector: z.object({
+      matchLabels: z.record(z.string(), z.string()),
+      matchExpressions: z.array(z.object({ key: z.string(), operator: z.literal("Exists") })),
+    }),
+    podMetricsEndpoints: z.tuple([z.looseObject({ port: z.string() })]),
+  }),
+});
+const statefulSet = z.object({
+  spec: z.object({
+    template: z.object({
+      metadata: z.object({ labels: z.record(z.string(), z.string()) }),
+      spec: z.object({ containers: z.array(z.object({ ports: z.array(z.object({ name: z.string() })) })) }),
+    }),
+  }),
+});
+
 test("servers are scraped at rank 0 alone, at a port that their pods have", () => {
-  const { spec } = JSON.parse(JSON.stringify(serverPodMonitor("mimo-system")));
-  const groups = renderDeployment({ plan: twoNodePlan(), replicas: 1 }).filter(
-    ({ kind }) => kind === "StatefulSet",
-  );
-  const { template } = JSON.parse(JSON.stringify(groups[0])).spec;
-  const { matchLabels, matchExpressions } = spec.selector;
+  const { selector, podMetricsEndpoints } = podMonitor.parse(serverPodMonitor("mimo-system")).spec;
+  const groups = renderDeployment({ plan: twoNodePlan(), replicas: 1 });
+  const { template } = statefulSet.parse(groups.find(({ kind }) => kind === "StatefulSet")).spec;
   // The StatefulSet controller adds each pod's index.
-  expect(matchLabels).toEqual({ "apps.kubernetes.io/pod-index": "0" });
-  for (const { key } of matchExpressions) expect(template.metadata.labels).toHaveProperty([key]);
-  const ports = template.spec.containers.flatMap(({ ports }: { ports: { name: string }[] }) => ports);
-  expect(ports.map(({ name }: { name: string }) => name)).toContain(spec.podMetricsEndpoints[0].port);
+  expect(selector.matchLabels).toEqual({ "apps.kubernetes.io/pod-index": "0" });
+  for (const { key } of selector.matchExpressions) expect(template.metadata.labels).toHaveProperty([key]);
+  const ports = template.spec.containers.flatMap((container) => container.ports.map(({ name }) => name));
+  expect(ports).toContain(podMetricsEndpoints[0].port);
 });
