@@ -109,6 +109,16 @@ async function reconcileTimes(times: number): Promise<void> {
 
 beforeAll(async () => {
   cluster = await startCluster();
+  // The operator would make it, but the first test has none.
+  await callApi(cluster.controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms", {
+    method: "POST",
+    body: {
+      apiVersion: "mimo.dev/v1alpha1",
+      kind: "MiMoPlatform",
+      metadata: { name: "default" },
+      spec: {},
+    },
+  });
 });
 afterAll(async () => {
   await operator?.stop();
