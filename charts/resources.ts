@@ -26,6 +26,7 @@ export const resources = {
   services: namespaced("", "v1", "services", "Service"),
   podDisruptionBudgets: namespaced("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
   networkPolicies: namespaced("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+  computeDomains: namespaced("resource.nvidia.com", "v1beta1", "computedomains", "ComputeDomain"),
   nodes: clusterScoped("", "v1", "nodes", "Node"),
   leases: namespaced("coordination.k8s.io", "v1", "leases", "Lease"),
   events: namespaced("events.k8s.io", "v1", "events", "Event"),

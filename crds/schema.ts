@@ -163,6 +163,15 @@ export const isLabelKey = (key: string): boolean =>
 const celIsLabelKey = (key: string): string =>
   `${key}.size() <= ${labelKeyMax} && ${key}.indexOf('/') <= 253 && ${key}.matches(${celPattern(labelKeyPattern)})`;
 
+export const labelKey = (field: string): z.ZodString =>
+  withRules(words(labelKeyMax), [
+    {
+      rule: celIsLabelKey("self"),
+      message: `${field} is a label key, for example "nvidia.com/gpu.clique"`,
+      check: isLabelKey,
+    },
+  ]);
+
 /** A bounded map of label keys to label values. */
 export const labelMap = (field: string, maxProperties: number): z.ZodRecord<z.ZodString, z.ZodString> =>
   withRules(wordMap(maxProperties, 63), [

@@ -52,6 +52,10 @@ export const refusalCodes = {
     meaning: "A node selector contradicts the hardware's.",
     remedy: "Remove the label, or take the hardware kind that has it.",
   },
+  MnnvlUnavailable: {
+    meaning: "NVLink between nodes is asked for where there is none.",
+    remedy: "Remove spec.fabric.mnnvl.",
+  },
   ResourcesInvalid: {
     meaning: "The pod's memory can't work.",
     remedy: "Raise or remove the field of spec.resources that the message names.",

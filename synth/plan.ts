@@ -15,6 +15,7 @@ import { resolveImage, selectRuntime } from "./image.ts";
 import { launchArguments, launchEnv } from "./launch.ts";
 import { memoryLayout } from "./memory.ts";
 import { cacheEnv, resolveCache, resolveModelSource } from "./model-source.ts";
+import { resolveNvlink } from "./nvlink.ts";
 import { resolvePlacement } from "./placement.ts";
 import { resolveResources } from "./resources.ts";
 import type { PlanResult, Provenance, ServingPlan } from "./serving-plan.ts";
@@ -74,6 +75,7 @@ function resolve(
     ...(fabric.devices !== undefined && { devices: fabric.devices }),
   };
   const startupSeconds = startupBudgetSeconds(source, cache, resources, features, image);
+  const nvlink = resolveNvlink(spec, nodes, gpu, recipe, findings);
   const server = spec.server ?? {};
   const port = server.port ?? defaultPort;
   const servedModelName = server.servedModelName ?? spec.variant;
@@ -91,6 +93,7 @@ function resolve(
     port: fabric.hostPort ?? port,
     apiKey: server.apiKeySecret !== undefined,
     startupSeconds,
+    nvlink: nvlink !== undefined,
   };
   const env = { ...fabric.env, ...cacheEnv(cache, image.runtime), ...launchEnv(launch) };
   checkExtraArguments(spec, image, findings);
@@ -134,6 +137,7 @@ function resolve(
     cache,
     resources,
     placement: resolvePlacement(spec, nodes, gpu, findings),
+    ...(nvlink !== undefined && { nvlink }),
     startupSeconds,
     podLabels: sorted(spec.podTemplate?.labels ?? {}),
     podAnnotations: sorted({ ...spec.podTemplate?.annotations, ...fabric.annotations }),

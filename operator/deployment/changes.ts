@@ -17,6 +17,7 @@ export function planChanges(from: ServingPlan, to: ServingPlan): string[] {
     ...changed("model source", from.model, to.model),
     ...changed("cache", from.cache, to.cache),
     ...changed("resources", from.resources, to.resources),
+    ...changed("NVLink between nodes", from.nvlink ?? "off", to.nvlink ?? "off"),
     ...changed("placement", from.placement, to.placement),
     ...changed("startup budget in seconds", from.startupSeconds, to.startupSeconds),
     ...changed("pull policy", from.image.pullPolicy, to.image.pullPolicy),
