@@ -22,7 +22,7 @@ let kills: Kills;
 let inOrder: ReadonlyMap<string, Order>;
 
 beforeAll(async () => {
-  cluster = await startCluster(nodes, await nvidiaDriver(channels));
+  cluster = await startCluster(nodes, undefined, await nvidiaDriver(channels));
   proxy = await startWriteProxy(cluster.controlPlane);
   operators = operatorsOf(cluster.controlPlane);
   kills = await killAtWrites({ cluster, proxy, operators }, stories, 1);
