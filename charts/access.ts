@@ -27,7 +27,8 @@ const child = (resource: ApiResource, ...more: Verb[]): Access => ({
 
 /** All that the operator may do, and it does all of it: RBAC is made from this table. No verb on Secrets, no wildcard. */
 export const access: readonly Access[] = [
-  { resource: resources.mimoDeployments, verbs: ["list", "watch"], reach: "Cluster" },
+  // Patched with the finalizer by which ComputeDomains outlive the pods.
+  { resource: resources.mimoDeployments, verbs: ["list", "watch", "patch"], reach: "Cluster" },
   { resource: resources.mimoDeployments, subresource: "status", verbs: ["patch"], reach: "Cluster" },
   // Asked for by the admission plugin OwnerReferencesPermissionEnforcement, since children block their owner's deletion.
   { resource: resources.mimoDeployments, subresource: "finalizers", verbs: ["update"], reach: "Cluster" },
@@ -45,11 +46,13 @@ export const access: readonly Access[] = [
   child(resources.coschedulingPodGroups),
   child(resources.nativePodGroups),
   { resource: resources.kueueWorkloads, verbs: ["list", "watch"], reach: "Cluster" },
+  // Of NVIDIA's DRA driver, where it is installed.
+  child(resources.computeDomains),
   // Opening gates and rebuilding groups; pods are created by StatefulSets.
   { resource: resources.pods, verbs: ["list", "watch", "patch", "delete"], reach: "Cluster" },
   // How far a starting server has loaded; without it no percentage is shown.
   { resource: resources.pods, subresource: "log", verbs: ["get"], reach: "Cluster", optional: true },
-  // Whether a node answers decides about the pods on it.
+  // Whether a node answers decides about the pods on it, and what is free about where a group may open.
   { resource: resources.nodes, verbs: ["list", "watch"], reach: "Cluster" },
   { resource: resources.events, verbs: ["create", "patch"], reach: "Cluster" },
   // A name can't limit who may create.

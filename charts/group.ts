@@ -2,7 +2,15 @@ import type { V1StatefulSet } from "@kubernetes/client-node";
 import type { ApiObject } from "cdk8s";
 import type { Construct } from "constructs";
 import type { ServingPlan } from "../synth/serving-plan.ts";
-import { commonLabels, groupName, groupSelector, labels, ranksServiceName } from "./names.ts";
+import {
+  channelClaim,
+  channelTemplateName,
+  commonLabels,
+  groupName,
+  groupSelector,
+  labels,
+  ranksServiceName,
+} from "./names.ts";
 import type { PodTemplate } from "./pod.ts";
 import { type GangMetadata, gangMetadata, gangSpec } from "./queue.ts";
 import { typedObject } from "./typed-object.ts";
@@ -39,7 +47,15 @@ export function groupStatefulSet(scope: Construct, options: GroupOptions): ApiOb
       template: {
         ...template,
         metadata: groupMetadata(template, gangMetadata(plan, groupId), selector),
-        spec: { ...template.spec, ...gangSpec(plan, groupId) },
+        spec: {
+          ...template.spec,
+          ...gangSpec(plan, groupId),
+          ...(plan.nvlink !== undefined && {
+            resourceClaims: [
+              { name: channelClaim, resourceClaimTemplateName: channelTemplateName(plan.name, groupId) },
+            ],
+          }),
+        },
       },
     },
   });

@@ -16,6 +16,8 @@ export const labels = {
    * its selector could match for its own.
    */
   revisionOf: "mimo.dev/revision-of",
+  /** UID of the MiMoDeployment, on what has no ownerReference. */
+  ownerUid: "mimo.dev/owner-uid",
   /** Ordinal of a pod, set by the StatefulSet controller: the rank. */
   podIndex: "apps.kubernetes.io/pod-index",
 } as const;
@@ -52,6 +54,11 @@ export const annotations = {
 /** Holds the ranks of a multi-node group until all of them exist. */
 export const schedulingGate = "mimo.dev/formation";
 
+/** On a MiMoDeployment: its ComputeDomains go after its pods, and then it goes. */
+export const computeDomainFinalizer = "mimo.dev/compute-domain";
+/** Name within a pod of its claim to an IMEX channel. */
+export const channelClaim = "compute-domain-channel";
+
 export const httpPortName = "http";
 /** Container of a rank's pod in which SGLang runs. */
 export const serverContainer = "sglang";
@@ -59,6 +66,9 @@ export const serverContainer = "sglang";
 export const groupName = (name: string, groupId: number): string => `${name}-${groupId}`;
 export const podName = (name: string, groupId: number, rank: number): string =>
   `${groupName(name, groupId)}-${rank}`;
+/** ResourceClaimTemplate that the DRA driver makes for the ComputeDomain of a group. */
+export const channelTemplateName = (name: string, groupId: number): string =>
+  `${groupName(name, groupId)}-channel`;
 export const apiServiceName = (name: string): string => name;
 export const ranksServiceName = (name: string): string => `${name}${ranksSuffix}`;
 export const revisionName = (name: string, revision: string): string => `${name}-${revision}`;

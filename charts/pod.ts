@@ -1,7 +1,21 @@
-import type { V1Container, V1EnvVar, V1PodSpec, V1Probe, V1Toleration } from "@kubernetes/client-node";
+import type {
+  V1Affinity,
+  V1Container,
+  V1EnvVar,
+  V1PodSpec,
+  V1Probe,
+  V1Toleration,
+} from "@kubernetes/client-node";
 import type { Toleration } from "../crds/schema.ts";
-import type { ServingPlan } from "../synth/serving-plan.ts";
-import { commonLabels, httpPortName, labels, schedulingGate, serverContainer } from "./names.ts";
+import type { NvlinkPlan, ServingPlan } from "../synth/serving-plan.ts";
+import {
+  channelClaim,
+  commonLabels,
+  httpPortName,
+  labels,
+  schedulingGate,
+  serverContainer,
+} from "./names.ts";
 import { queueLabels } from "./queue.ts";
 import { rendezvousEnv } from "./rendezvous.ts";
 import { volumeMounts, volumes } from "./volumes.ts";
@@ -48,6 +62,7 @@ function podSpec(plan: ServingPlan): V1PodSpec {
     ...(placement.runtimeClassName !== undefined && { runtimeClassName: placement.runtimeClassName }),
     // Without the second, pods of the node's network would ask the node's DNS servers, which know no Services.
     ...(plan.hostPort !== undefined && { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }),
+    ...(plan.nvlink !== undefined && { affinity: sameDomain(plan.nvlink) }),
     // No anti-affinity: ranks of a multi-node group take all GPUs of a node, so no two fit on one.
     nodeSelector: { ...placement.nodeSelector },
     tolerations: placement.tolerations.map(taintToleration),
@@ -60,6 +75,22 @@ function podSpec(plan: ServingPlan): V1PodSpec {
     terminationGracePeriodSeconds: drainSeconds,
     containers: [server(plan)],
     volumes: volumes(plan),
+  };
+}
+
+/** Holds where the operator can't choose the NVLink domain itself: NVLink doesn't reach from one to the next. */
+function sameDomain({ domainLabel }: NvlinkPlan): V1Affinity {
+  return {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        {
+          topologyKey: domainLabel,
+          // Made whole by the pod's own values: the ranks of its group.
+          matchLabelKeys: [labels.deployment, labels.group],
+          labelSelector: {},
+        },
+      ],
+    },
   };
 }
 
@@ -108,6 +139,7 @@ function environment(plan: ServingPlan): V1EnvVar[] {
 function resourceRequirements({
   gpusPerNode,
   resources,
+  nvlink,
 }: ServingPlan): NonNullable<V1Container["resources"]> {
   const devices = { "nvidia.com/gpu": String(gpusPerNode), ...resources.devices };
   const memory = `${resources.memoryGib}Gi`;
@@ -123,6 +155,7 @@ function resourceRequirements({
       }),
     },
     limits: { ...devices, memory },
+    ...(nvlink !== undefined && { claims: [{ name: channelClaim }] }),
   };
 }
 

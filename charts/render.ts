@@ -1,5 +1,6 @@
 import type { Chart } from "cdk8s";
 import type { ServingPlan } from "../synth/serving-plan.ts";
+import { computeDomain as addComputeDomain, type ComputeDomainOptions } from "./compute-domain.ts";
 import { disruptionBudget } from "./disruption-budget.ts";
 import { groupStatefulSet as addGroup, type GroupOptions } from "./group.ts";
 import type { KubeObject, OwnerReference } from "./kubernetes.ts";
@@ -32,6 +33,13 @@ export function podGroup(plan: ServingPlan, groupId: number, owner?: OwnerRefere
   return synthesizeChildren((chart) => addPodGroup(chart, plan, groupId), owner)[0];
 }
 
+/** The ComputeDomain of a group; undefined where its ranks don't use NVLink between their nodes. */
+export function computeDomain(options: ComputeDomainOptions): KubeObject | undefined {
+  return options.plan.nvlink === undefined
+    ? undefined
+    : only((chart) => addComputeDomain(chart, options), undefined);
+}
+
 export function controllerRevision({ owner, ...options }: RevisionOptions & Owned): KubeObject {
   return only((chart) => addRevision(chart, options), owner);
 }
@@ -45,6 +53,7 @@ export function renderDeployment(options: {
   const { revision, template } = freeze(plan);
   const groups = Array.from({ length: replicas }, (_, groupId) => [
     podGroup(plan, groupId) ?? [],
+    computeDomain({ plan, groupId }) ?? [],
     groupStatefulSet({ plan, revision, groupId, template }),
   ]).flat(2);
   return [...sharedObjects(plan), ...groups];

@@ -30,6 +30,7 @@ export const resources = {
   volcanoPodGroups: namespaced("scheduling.volcano.sh", "v1beta1", "podgroups", "PodGroup"),
   coschedulingPodGroups: namespaced("scheduling.x-k8s.io", "v1alpha1", "podgroups", "PodGroup"),
   nativePodGroups: namespaced("scheduling.k8s.io", "v1alpha2", "podgroups", "PodGroup"),
+  computeDomains: namespaced("resource.nvidia.com", "v1beta1", "computedomains", "ComputeDomain"),
   nodes: clusterScoped("", "v1", "nodes", "Node"),
   leases: namespaced("coordination.k8s.io", "v1", "leases", "Lease"),
   events: namespaced("events.k8s.io", "v1", "events", "Event"),

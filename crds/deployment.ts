@@ -187,6 +187,15 @@ const scheduling = z.object({
     .describe("Queue of the system that the platform names. The platform's queue when absent."),
 });
 
+const fabric = z.object({
+  mnnvl: z
+    .enum(["Auto", "On", "Off"])
+    .optional()
+    .describe(
+      "NVLink between the nodes of a rack. Auto (when absent): where groups span such nodes, unless the platform says otherwise. On insists. Off: ranks talk over the network.",
+    ),
+});
+
 const podTemplate = z.object({
   labels: withRules(labelMap("podTemplate.labels", 32), [
     {
@@ -267,6 +276,7 @@ export const deploymentSpec = z.object({
   server: server.optional().describe("The HTTP server."),
   resources: resources.optional().describe("CPU and memory of each pod."),
   scheduling: scheduling.optional().describe("Where pods may run, besides what the hardware kind says."),
+  fabric: fabric.optional().describe("What the ranks of a group talk over."),
   podTemplate: podTemplate.optional().describe("Further metadata of the pods."),
   rollout: rollout.optional().describe("How a new revision replaces the old one."),
   recovery: recovery.optional().describe("How a group that lost a rank is rebuilt."),

@@ -38,6 +38,21 @@ const hardwareNodes = z.object({
   fabric: fabric
     .optional()
     .describe("How ranks on different nodes reach each other. Only for groups that span nodes."),
+  mnnvl: z
+    .enum(["Auto", "Off"])
+    .optional()
+    .describe(
+      "NVLink between nodes, for deployments that leave it open. Off where NVIDIA's DRA driver can't be installed. Default: Auto.",
+    ),
+  nvlinkDomainLabel: labelKey("nvlinkDomainLabel")
+    .optional()
+    .describe("Node label whose value names the NVLink domain. Default: nvidia.com/gpu.clique."),
+  nodesOnDemand: z
+    .boolean()
+    .optional()
+    .describe(
+      "True where nodes are added for pods that wait: groups then don't wait for free nodes. Default: false.",
+    ),
   namespaceLabels: labelMap("namespaceLabels", 8)
     .optional()
     .describe(

@@ -64,6 +64,10 @@ export const refusalCodes = {
     meaning: "The queue's system has its own scheduler, and the request names another.",
     remedy: "Remove spec.scheduling.schedulerName.",
   },
+  MnnvlUnavailable: {
+    meaning: "NVLink between nodes is asked for where there is none.",
+    remedy: "Remove spec.fabric.mnnvl.",
+  },
   ResourcesInvalid: {
     meaning: "The pod's memory can't work.",
     remedy: "Raise or remove the field of spec.resources that the message names.",

@@ -23,6 +23,8 @@ export interface Launch {
   readonly port: number;
   readonly apiKey: boolean;
   readonly startupSeconds: number;
+  /** NVLink between the nodes of a group. */
+  readonly nvlink: boolean;
 }
 
 /**
@@ -143,6 +145,8 @@ export function launchEnv(launch: Launch): Readonly<Record<string, string>> {
       SGLANG_DEEPEP_NUM_MAX_DISPATCH_TOKENS_PER_RANK: String(batch.deepEPDispatchTokens),
     }),
     // NVLink between nodes of a rack: forced, so that a missing IMEX channel fails at once instead of falling back.
-    ...(multiNode && gpu.multiNodeNvlink && { NCCL_MNNVL_ENABLE: "1", NCCL_CUMEM_ENABLE: "1" }),
+    ...(launch.nvlink && { NCCL_MNNVL_ENABLE: "1", NCCL_CUMEM_ENABLE: "1" }),
+    // Left out, NCCL and newer versions of SGLang would find the fabric by themselves, and no IMEX channel.
+    ...(multiNode && gpu.multiNodeNvlink && !launch.nvlink && { NCCL_MNNVL_ENABLE: "0" }),
   };
 }

@@ -15,6 +15,7 @@ import { resolveImage, selectRuntime } from "./image.ts";
 import { launchArguments, launchEnv } from "./launch.ts";
 import { memoryLayout } from "./memory.ts";
 import { cacheEnv, resolveCache, resolveModelSource } from "./model-source.ts";
+import { resolveNvlink } from "./nvlink.ts";
 import { resolvePlacement } from "./placement.ts";
 import { resolveQueue } from "./queue.ts";
 import { resolveResources } from "./resources.ts";
@@ -76,6 +77,7 @@ function resolve(
   };
   const startupSeconds = startupBudgetSeconds(source, cache, resources, features, image);
   const { queue, schedulerName } = resolveQueue(spec, platform, findings);
+  const nvlink = resolveNvlink(spec, nodes, gpu, recipe, findings);
   const server = spec.server ?? {};
   const port = server.port ?? defaultPort;
   const servedModelName = server.servedModelName ?? spec.variant;
@@ -93,6 +95,7 @@ function resolve(
     port: fabric.hostPort ?? port,
     apiKey: server.apiKeySecret !== undefined,
     startupSeconds,
+    nvlink: nvlink !== undefined,
   };
   const env = { ...fabric.env, ...cacheEnv(cache, image.runtime), ...launchEnv(launch) };
   checkExtraArguments(spec, image, findings);
@@ -140,6 +143,7 @@ function resolve(
       ...(schedulerName !== undefined && { schedulerName }),
     },
     ...(queue !== undefined && { queue }),
+    ...(nvlink !== undefined && { nvlink }),
     startupSeconds,
     podLabels: sorted(spec.podTemplate?.labels ?? {}),
     podAnnotations: sorted({ ...spec.podTemplate?.annotations, ...fabric.annotations }),

@@ -38,6 +38,8 @@ export interface ServingPlan {
   readonly placement: PlacementPlan;
   /** Absent where groups are not queued. */
   readonly queue?: QueuePlan;
+  /** Present where the ranks of a group use NVLink between their nodes. Plans frozen by earlier versions lack it. */
+  readonly nvlink?: NvlinkPlan;
   readonly startupSeconds: number;
   readonly podLabels: Readonly<Record<string, string>>;
   readonly podAnnotations: Readonly<Record<string, string>>;
@@ -51,6 +53,8 @@ export interface ImagePlan {
   readonly reference: string;
   readonly pullPolicy: "Always" | "IfNotPresent" | "Never";
   readonly pullSecrets: readonly string[];
+  /** Of NVIDIA's driver, for the CUDA inside; absent where it isn't known, as for an image of the request's own. */
+  readonly leastDriver?: string;
 }
 
 /** GPU memory, estimated from the checkpoint's tensors; not measured on GPUs. */
@@ -86,6 +90,11 @@ export interface ResourcePlan {
   readonly ephemeralStorageGib?: number;
   /** Extended resources of the fabric to their counts, hugepages to their sizes; asking for them brings IPC_LOCK. */
   readonly devices?: Readonly<Record<string, string>>;
+}
+
+export interface NvlinkPlan {
+  /** Node label whose value names the NVLink domain. */
+  readonly domainLabel: string;
 }
 
 export interface PlacementPlan {

@@ -10,7 +10,12 @@ export interface Announcer {
   stalled(deployment: Deployment, condition: Pick<Condition, "reason" | "message">): void;
 }
 
-const warnings: ReadonlySet<string> = new Set(["GroupRebuilding", "GroupGivenUp", "RollingBack"]);
+const warnings: ReadonlySet<string> = new Set([
+  "GroupRebuilding",
+  "GroupGivenUp",
+  "RollingBack",
+  "GroupNotPlaced",
+]);
 
 export function createAnnouncer(events: EventRecorder): Announcer {
   return {

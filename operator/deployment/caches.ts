@@ -9,14 +9,20 @@ import type { CacheProgress } from "../runtime/consistency.ts";
 import { startNamespacedReflectors } from "../runtime/namespaced-reflectors.ts";
 import { type Reflector, type ReflectorOptions, startReflector } from "../runtime/reflector.ts";
 import type { Store } from "../runtime/store.ts";
+import { type CapacityTracker, createCapacityTracker } from "./capacity.ts";
 import { deploymentKeys, keyOf } from "./keys.ts";
 import {
   type Child,
+  type ComputeDomain,
   childView,
+  computeDomainView,
   type Deployment,
+  deploymentName,
   deploymentView,
+  holdsGpus,
   type Node,
   nodeView,
+  otherPod,
   type Platform,
   type Pod,
   platformView,
@@ -47,6 +53,9 @@ export interface Caches {
   readonly platforms: Reflector<Platform>;
   readonly pods: Store<Pod>;
   readonly nodes: Reflector<Node>;
+  readonly capacity: CapacityTracker;
+  readonly computeDomains: Store<ComputeDomain>;
+  servesComputeDomains(): boolean;
   readonly tombstones: Tombstones;
   readonly statefulSets: Store<Child>;
   readonly revisions: Store<Child>;
@@ -75,7 +84,7 @@ export interface CacheOptions {
   readonly onWave: () => void;
 }
 
-/** Watches the deployments and, of everything else, only what carries their labels. */
+/** Watches the deployments and what carries their labels; of other pods, those that hold GPUs. */
 export function startCaches(options: CacheOptions): Caches {
   const { namespaces, onDeployment, onPlatform, onWave, ...common } = options;
   const all: Reflector<KubeObject>[] = [];
@@ -123,17 +132,24 @@ export function startCaches(options: CacheOptions): Caches {
     onChange: onPlatform,
   });
   const tombstones = createTombstones(tombstoneLimit);
+  const capacity = createCapacityTracker(common.clock, onDeployment);
+  // Of other pods those that hold GPUs, in all namespaces that may be read: what is free is told by them.
   const pods = inNamespaces<Pod>({
     ...common,
     resource: resources.pods,
-    labelSelector: labels.deployment,
-    transform: (object) => podView.parse(object),
+    transform: (object) => {
+      const pod = podView.parse(object);
+      if (deploymentName(pod) !== undefined) return pod;
+      return holdsGpus(pod) ? otherPod(pod) : undefined;
+    },
     indexes: {
       [byDeployment]: deploymentKeys,
       [byNode]: ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]),
     },
     onChange: (old, current) => {
-      if (old !== undefined && current?.metadata.uid !== old.metadata.uid) tombstones.bury(old);
+      capacity.podChanged(old, current);
+      if (old !== undefined && current === undefined && deploymentName(old) !== undefined)
+        tombstones.bury(old);
       for (const object of [old, current])
         if (object !== undefined) deploymentKeys(object).forEach(onDeployment);
     },
@@ -143,6 +159,7 @@ export function startCaches(options: CacheOptions): Caches {
     resource: resources.nodes,
     transform: (object) => nodeView.parse(object),
     onChange: (old, current) => {
+      capacity.nodeChanged(old, current);
       // Heartbeats come all the time; only whether a node answers matters here.
       if (current !== undefined && readiness(old) === readiness(current)) return;
       const { name } = (current ?? old)?.metadata ?? {};
@@ -152,6 +169,19 @@ export function startCaches(options: CacheOptions): Caches {
   });
   const statefulSets = children(resources.statefulSets, labels.deployment);
   const revisions = children(resources.controllerRevisions, labels.revisionOf);
+  const computeDomains = startNamespacedReflectors<ComputeDomain>(namespaces, {
+    ...common,
+    resource: resources.computeDomains,
+    labelSelector: labels.deployment,
+    transform: (object) => computeDomainView.parse(object),
+    indexes: { [byDeployment]: deploymentKeys },
+    onChange: (old, current) => {
+      for (const object of [old, current])
+        if (object !== undefined) deploymentKeys(object).forEach(onDeployment);
+    },
+    onAvailability: capacity.changed,
+  });
+  all.push(...computeDomains.reflectors);
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
     (resource) => children(resource, labels.deployment),
   );
@@ -176,6 +206,9 @@ export function startCaches(options: CacheOptions): Caches {
     platforms,
     pods,
     nodes,
+    capacity,
+    computeDomains: computeDomains.store,
+    servesComputeDomains: () => computeDomains.reflectors.every((cache) => cache.state() !== "absent"),
     tombstones,
     statefulSets,
     revisions,

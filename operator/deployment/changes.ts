@@ -18,6 +18,7 @@ export function planChanges(from: ServingPlan, to: ServingPlan): string[] {
     ...changed("cache", from.cache, to.cache),
     ...changed("resources", from.resources, to.resources),
     ...changed("queue", from.queue ?? "none", to.queue ?? "none"),
+    ...changed("NVLink between nodes", from.nvlink ?? "off", to.nvlink ?? "off"),
     ...changed("placement", from.placement, to.placement),
     ...changed("startup budget in seconds", from.startupSeconds, to.startupSeconds),
     ...changed("pull policy", from.image.pullPolicy, to.image.pullPolicy),

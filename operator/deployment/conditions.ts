@@ -3,7 +3,7 @@ import type { Condition } from "../../crds/status.ts";
 import type { Refusal } from "../../synth/serving-plan.ts";
 import type { Decision } from "./decide.ts";
 import type { Revision } from "./frozen.ts";
-import { type Group, groupMessage, groupState, percentLoaded } from "./groups.ts";
+import { type Group, groupMessage, groupState, percentLoaded, unschedulable } from "./groups.ts";
 import { isOutsideQueue, outsideQueueMessage } from "./queueing.ts";
 import type { Report } from "./report.ts";
 import type { Target } from "./target.ts";
@@ -26,7 +26,7 @@ export function conditionsOf(facts: Report, serves: (group: Group) => boolean): 
     availability(facts, serves),
     acceptance(decision.target),
     memoryFit(decision.target.revision),
-    placement(groups),
+    placement(groups, decision),
     updateAvailable(decision, ready),
     say(
       "Reconciling",
@@ -105,8 +105,10 @@ function readiness(facts: Report, serves: (group: Group) => boolean): Statement 
   if (groups.length === 0) return say("Ready", "Unknown", "Creating", tally);
 
   const waiting = groups.find((group) => !serves(group));
-  const state = waiting === undefined ? "Pending" : groupState(waiting);
-  const why = waiting === undefined ? undefined : (groupMessage(waiting) ?? loaded(waiting));
+  const problem = waiting && decision.problems.get(waiting.id);
+  const state = waiting === undefined ? "Pending" : groupState(waiting, problem !== undefined);
+  const why =
+    waiting === undefined ? undefined : (groupMessage(waiting) ?? problem?.message ?? loaded(waiting));
   return say(
     "Ready",
     "False",
@@ -174,12 +176,12 @@ function memoryFit(current: Revision | undefined): Statement {
   return say("MemoryFit", fits ? "True" : "False", fits ? "Fits" : "DoesNotFit", message);
 }
 
-/** True when every rank has a node; the scheduler's own words when it says no. */
-function placement(groups: readonly Group[]): Statement {
+/** True when every rank has a node; what is missing in numbers, or the scheduler's own words, when they can't have one. */
+function placement(groups: readonly Group[], { problems, channelTroubles }: Decision): Statement {
   const ranks = groups.flatMap((group) => group.pods);
   const placed = ranks.filter((pod) => pod?.spec.nodeName !== undefined).length;
   const wanted = groups.reduce((sum, group) => sum + group.ranks, 0);
-  const message = `${placed} of ${wanted} ranks have a node`;
+  const message = [`${placed} of ${wanted} ranks have a node`, ...channelTroubles].join("; ");
   if (placed === wanted) {
     const outside = ranks.find((pod) => pod !== undefined && isOutsideQueue(pod));
     return outside === undefined
@@ -189,17 +191,13 @@ function placement(groups: readonly Group[]): Statement {
   const held = groups.find(({ queued }) => queued !== undefined);
   if (held !== undefined)
     return say("PlacementReady", "False", "Queued", `${message}; group ${held.id}: ${held.queued}`);
+  const [[id, problem] = []] = problems;
+  if (problem !== undefined)
+    return say("PlacementReady", "False", problem.reason, `${message}; group ${id}: ${problem.message}`);
   for (const pod of ranks) {
-    const refused = pod?.status?.conditions?.find(
-      ({ type, status }) => type === "PodScheduled" && status === "False",
-    );
-    if (refused?.reason === "Unschedulable")
-      return say(
-        "PlacementReady",
-        "False",
-        "Unschedulable",
-        `${message}; ${pod?.metadata.name}: ${refused.message ?? ""}`,
-      );
+    const refused = pod && unschedulable(pod);
+    if (refused !== undefined)
+      return say("PlacementReady", "False", "Unschedulable", `${message}; ${pod?.metadata.name}: ${refused}`);
   }
   return say("PlacementReady", "Unknown", "Waiting", message);
 }

@@ -3,20 +3,37 @@ import { annotations, labels } from "../../charts/names.ts";
 import { groupStatefulSet, sharedObjects } from "../../charts/render.ts";
 import { resources } from "../../charts/resources.ts";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
+import type { ServingPlan } from "../../synth/serving-plan.ts";
 import { adoption, creation, deletion, find, isOurs, keep } from "./children.ts";
+import {
+  channelTrouble,
+  computeDomainOf,
+  makeComputeDomains,
+  removeComputeDomains,
+} from "./compute-domains.ts";
 import type { Revision } from "./frozen.ts";
 import { gangSteps } from "./gangs.ts";
-import { deadPods, groupWork, removeGroup, restartGroup, updateGroup } from "./group-steps.ts";
-import { type Group, isServing, presentPods } from "./groups.ts";
+import {
+  deadPods,
+  type GroupWork,
+  groupWork,
+  removeGroup,
+  restartGroup,
+  updateGroup,
+} from "./group-steps.ts";
+import { type Group, isGated, isServing, presentPods } from "./groups.ts";
 import { type Circumstances, nodeTimeouts } from "./loss.ts";
 import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleRetrySeconds } from "./obstacles.ts";
+import type { Site } from "./opening.ts";
 import { missingQueue, releaseSteps } from "./queueing.ts";
 import { recoveryPolicy } from "./recovery.ts";
+import type { Pledge } from "./reservations.ts";
 import { isRestartDue, restartWish, withRestartMark } from "./restart.ts";
 import { revisionFailure } from "./revision-failure.ts";
 import { planRollout, rolloutPolicy } from "./rollout.ts";
 import { differences } from "./settled.ts";
+import type { PlacementProblem } from "./shortage.ts";
 import type { Stages, Step } from "./steps.ts";
 import { findTarget, isAdoption, oldRevisions, type Target } from "./target.ts";
 
@@ -38,6 +55,12 @@ export interface Decision {
   readonly conflicts: readonly string[];
   /** What the cluster lacks, so that no groups are made. */
   readonly obstacle?: Obstacle;
+  /** Why groups get no nodes, by id. */
+  readonly problems: ReadonlyMap<number, PlacementProblem>;
+  /** What the driver says against the channels of groups that were let in and aren't Ready. */
+  readonly channelTroubles: readonly string[];
+  /** Nodes that groups count on from now on. */
+  readonly pledges: readonly Pledge[];
   /** Why the target revision gets no further. */
   readonly failure?: string;
   /** When to look again though nothing happens. */
@@ -66,6 +89,9 @@ export function decide(observed: Observed): Decision {
       toRestart: 0,
       maxUnavailable: 1,
       conflicts: [],
+      problems: new Map(),
+      channelTroubles: [],
+      pledges: [],
     };
   }
 
@@ -127,21 +153,42 @@ export function decide(observed: Observed): Decision {
     observed,
   );
 
+  let { capacity } = observed;
   const works = staying
     .filter((group) => !removed.includes(group))
-    .map((group) => {
+    .map((group): GroupWork & { readonly group: Group } => {
       const own = revisionOf(group.revision);
       const isUpdated = plan.update.includes(group.id);
       if (isUpdated && wish !== undefined && group.revision === revision.hash)
-        return { stages: [restartGroup(group, wish)] };
+        return { group, stages: [restartGroup(group, wish)] };
       if (isUpdated) {
         const desired = statefulSet(revision, group.id);
-        return { stages: [updateGroup(group, desired, own, revision, observed.owner.uid, wish)] };
+        return { group, stages: [updateGroup(group, desired, own, revision, observed.owner.uid, wish)] };
       }
       const drift = own === undefined ? [] : driftOf(group, own, statefulSet, owner);
-      if (drift.length > 0) return { stages: [drift] };
-      return groupWork(group, policy, circumstances, observed.annotations[annotations.retry], wish);
+      if (drift.length > 0) return { group, stages: [drift] };
+      const others = capacity.reservations.filter((each) => each.group !== group.statefulSet.metadata.uid);
+      const site: Site = {
+        plan: own?.plan,
+        capacity: { ...capacity, reservations: others },
+        nodesOnDemand: addsNodes(own?.plan, observed),
+        computeDomain: computeDomainOf(observed, group.id),
+      };
+      const retry = observed.annotations[annotations.retry];
+      const work = groupWork(group, policy, circumstances, retry, wish, site);
+      // The next group of this deployment must not count on the same nodes.
+      if (work.reservation !== undefined)
+        capacity = { ...capacity, reservations: [...others, work.reservation] };
+      return { group, ...work };
     });
+  const planned = observed.groups.map((group) => ({ ...group, plan: revisionOf(group.revision)?.plan }));
+  const computeDomains = makeComputeDomains(
+    [
+      ...planned.filter(({ id }) => works.some(({ group }) => group.id === id)),
+      ...newcomers.map((id) => ({ id, plan: (known ?? revision).plan })),
+    ],
+    observed,
+  );
   const leavers = [...leaving, ...removed].flatMap((group) =>
     removeGroup(group, group.stopping ?? reason, circumstances),
   );
@@ -165,13 +212,19 @@ export function decide(observed: Observed): Decision {
   return {
     stages: [
       target.write === undefined ? verdict : [target.write],
-      [...[...shared, ...gangs].filter((found) => typeof found !== "string"), ...adopted, ...releases],
+      [
+        ...[...shared, ...gangs].filter((found) => typeof found !== "string"),
+        ...adopted,
+        ...releases,
+        ...computeDomains,
+      ],
       [
         ...creations,
         ...works.flatMap(({ stages }) => stages.flat()),
         ...leavers,
         ...deadPods(observed.strays, circumstances),
         ...history,
+        ...removeComputeDomains(planned, observed),
       ],
     ],
     target,
@@ -183,6 +236,15 @@ export function decide(observed: Observed): Decision {
     maxUnavailable: rollout.maxUnavailable,
     conflicts: [...shared, ...gangs].filter((found) => typeof found === "string"),
     ...(obstacle === undefined ? {} : { obstacle }),
+    problems: new Map(
+      works.flatMap(({ group, problem }) => (problem === undefined ? [] : [[group.id, problem]])),
+    ),
+    channelTroubles: planned.flatMap((group) => {
+      const domain = computeDomainOf(observed, group.id);
+      const isIn = presentPods(group).some((pod) => !isGated(pod)) && !serves(group);
+      return isIn && typeof domain === "object" ? (channelTrouble(domain) ?? []) : [];
+    }),
+    pledges: works.flatMap(({ pledge }) => pledge ?? []),
     ...(failure === undefined ? {} : { failure }),
     ...(wakes.length === 0 ? {} : { wakeMilliseconds: Math.min(...wakes) }),
   };
@@ -207,6 +269,11 @@ function driftOf(group: Group, own: Revision, render: Render, owner: OwnerRefere
 type Render = (revision: Revision, groupId: number) => KubeObject;
 
 const serves = (group: Group): boolean => isServing(group, labels.revision);
+
+/** The platform says that nodes of this kind come when pods wait for them. */
+const addsNodes = (plan: ServingPlan | undefined, { platform }: Observed): boolean =>
+  platform.ok &&
+  platform.value?.hardware?.find(({ kind }) => kind === plan?.hardware)?.nodesOnDemand === true;
 
 /** Marked to stop, or already being removed: its id is not used again. */
 const isLeaving = ({ stopping, statefulSet }: Group): boolean =>

@@ -11,6 +11,10 @@ export const formationRecord = z.object({
   revision: z.string(),
   /** Pod name to UID. */
   pods: z.record(z.string(), z.string()),
+  /** NVLink domain that all ranks are to be in; absent where any nodes will do. */
+  domain: z.string().exactOptional(),
+  /** When it was put on record, in milliseconds since the epoch. Formations of earlier versions lack it. */
+  at: z.int().exactOptional(),
 });
 export type Formation = z.output<typeof formationRecord>;
 
@@ -35,11 +39,21 @@ export const newFormation = (id: number, revision: string, pods: readonly Pod[])
 /** Weight of keeping off a node, the highest there is: other nodes first, this one before none. */
 const avoidance = 100;
 
-/** JSON patch that lets one pod join: it says where to meet and takes the gate away, on exactly this pod. */
+/** What the scheduler has to know of a formation's place. */
+export interface Pin {
+  /** Label and value of the NVLink domain; undefined where any nodes will do. */
+  readonly domain: readonly [label: string, value: string] | undefined;
+  /** Hosts that the ranks can't run on though their selector matches. */
+  readonly barredHosts: readonly string[];
+  /** Nodes to take only where there are no others. */
+  readonly avoidedNodes: readonly string[];
+}
+
+/** JSON patch that lets one pod join: it says where to run and to meet and takes the gate away, on exactly this pod. */
 export function openGatePatch(
   pod: Pod,
   annotations: Readonly<Record<string, string>>,
-  avoidedNodes: readonly string[],
+  pin: Pin,
 ): readonly object[] {
   const write =
     pod.metadata.annotations === undefined
@@ -49,18 +63,36 @@ export function openGatePatch(
           path: `/metadata/annotations/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`,
           value,
         }));
-  const notThere = { key: "kubernetes.io/hostname", operator: "NotIn", values: avoidedNodes };
-  const affinity = {
-    nodeAffinity: {
-      preferredDuringSchedulingIgnoredDuringExecution: [
-        { weight: avoidance, preference: { matchExpressions: [notThere] } },
-      ],
-    },
-  };
+  const nodeAffinity = affinityOf(pin);
+  const affinity =
+    pod.spec.affinity === undefined
+      ? { op: "add", path: "/spec/affinity", value: { nodeAffinity } }
+      : { op: "add", path: "/spec/affinity/nodeAffinity", value: nodeAffinity };
   return [
     { op: "test", path: "/metadata/uid", value: pod.metadata.uid },
     ...write,
-    ...(avoidedNodes.length === 0 ? [] : [{ op: "add", path: "/spec/affinity", value: affinity }]),
+    ...(Object.keys(nodeAffinity).length === 0 ? [] : [affinity]),
     { op: "remove", path: "/spec/schedulingGates" },
   ];
+}
+
+function affinityOf({ domain, barredHosts, avoidedNodes }: Pin): object {
+  const host = "kubernetes.io/hostname";
+  const off = (values: readonly string[]) => ({ key: host, operator: "NotIn", values });
+  const required = [
+    ...(domain === undefined ? [] : [{ key: domain[0], operator: "In", values: [domain[1]] }]),
+    ...(barredHosts.length === 0 ? [] : [off(barredHosts)]),
+  ];
+  return {
+    ...(required.length > 0 && {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: required }],
+      },
+    }),
+    ...(avoidedNodes.length > 0 && {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        { weight: avoidance, preference: { matchExpressions: [off(avoidedNodes)] } },
+      ],
+    }),
+  };
 }

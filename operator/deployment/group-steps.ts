@@ -3,14 +3,19 @@ import { annotations, labels, schedulingGate } from "../../charts/names.ts";
 import { resources } from "../../charts/resources.ts";
 import { planChanges } from "./changes.ts";
 import { overlay } from "./difference.ts";
-import { openGatePatch } from "./formation.ts";
+import { type Formation, openGatePatch, type Pin } from "./formation.ts";
 import type { Revision } from "./frozen.ts";
 import { type Group, isGated, isTerminating, presentPods, restartingPods } from "./groups.ts";
 import { nextMove } from "./life.ts";
 import { type Circumstances, isNodeLost, type NodeWatch } from "./loss.ts";
+import { needOf } from "./need.ts";
 import { type Child, controllerOf, type Pod } from "./objects.ts";
-import type { RecoveryPolicy } from "./recovery.ts";
+import { barredHosts, mayOpen, type Site } from "./opening.ts";
+import { findPlace, type Reservation } from "./placement.ts";
+import { nodesToAvoid, type RecoveryPolicy } from "./recovery.ts";
+import type { Pledge } from "./reservations.ts";
 import { isRestartDue, restartMark, withRestartMark } from "./restart.ts";
+import { type PlacementProblem, shortageProblem } from "./shortage.ts";
 import type { Step } from "./steps.ts";
 import { isDraining, type Stop, stopsNow } from "./stopping.ts";
 
@@ -18,9 +23,17 @@ import { isDraining, type Stop, stopsNow } from "./stopping.ts";
 export interface GroupWork {
   readonly stages: readonly (readonly Step[])[];
   readonly wakeMilliseconds?: number;
+  /** Why its ranks have no nodes. */
+  readonly problem?: PlacementProblem;
+  /** Nodes that it counts on from now on, and what it counts on them for. */
+  readonly reservation?: Reservation;
+  readonly pledge?: Pledge;
 }
 
 const nothing: GroupWork = { stages: [] };
+
+/** How long ranks that were let in may wait for their nodes: the scheduler decides within seconds, a new node takes minutes. */
+const placementSeconds = { counted: 60, onDemand: 900 };
 
 /** A group changes as one: the template first, then the ranks of the old revision go. */
 export function updateGroup(
@@ -68,6 +81,7 @@ export function groupWork(
   circumstances: Circumstances,
   retry: string | undefined,
   wish: string | undefined,
+  site: Site,
 ): GroupWork {
   const forced = deadPods(presentPods(group), circumstances);
   if (forced.length > 0) return { stages: [forced] };
@@ -91,6 +105,8 @@ export function groupWork(
     return { stages: [[mark(group.statefulSet, marks, reason)]] };
   }
 
+  if (group.ranks === 1) return single(group, site);
+
   const { formation, baseline, recovery } = group;
   const move = nextMove({
     group,
@@ -100,6 +116,7 @@ export function groupWork(
     policy,
     circumstances,
     gate: schedulingGate,
+    placementSeconds: site.nodesOnDemand ? placementSeconds.onDemand : placementSeconds.counted,
   });
   switch (move.move) {
     case "none":
@@ -107,17 +124,25 @@ export function groupWork(
       return nothing;
     case "wait":
       return { stages: [], wakeMilliseconds: move.milliseconds };
-    case "record": {
+    case "record":
+      // The queue decides first; our gate goes last.
       if (group.queued !== undefined) return nothing;
-      const reason = `formation ${move.formation.id} meets at port ${move.formation.port}`;
-      return {
-        stages: [
-          [mark(group.statefulSet, { [annotations.formation]: JSON.stringify(move.formation) }, reason)],
-        ],
-      };
+      return form(
+        group,
+        move.formation,
+        nodesToAvoid(recovery, policy, circumstances.now),
+        site,
+        circumstances,
+      );
+    case "open": {
+      const pin = pinOf(move.formation, move.avoid, site);
+      return { stages: [move.pods.map((pod) => opening(pod, move.formation, pin))] };
     }
-    case "open":
-      return { stages: [move.pods.map((pod) => opening(pod, move.formation, move.avoid))] };
+    case "giveBack": {
+      const reason = `not all ranks of formation ${formation?.id} got a node, so all are taken back: ${move.words}`;
+      const step = mark(group.statefulSet, { [annotations.recovery]: JSON.stringify(move.recovery) }, reason);
+      return { stages: [[{ ...step, event: "GroupNotPlaced" }]] };
+    }
     case "lose": {
       const { loss } = move;
       const where = loss.node === "" ? "" : ` on node ${loss.node}`;
@@ -139,6 +164,51 @@ export function groupWork(
     case "stop":
       return { stages: [deletions(move.stops, move.reason, circumstances)] };
   }
+}
+
+/** Puts on record who meets where, if there is a place for all of them. */
+function form(
+  group: Group,
+  ready: Formation,
+  avoid: readonly string[],
+  site: Site,
+  { now }: Circumstances,
+): GroupWork {
+  const verdict = mayOpen(group, site, avoid, now);
+  if (!verdict.may) {
+    const { problem, wakeMilliseconds } = verdict;
+    return {
+      stages: [],
+      ...(problem !== undefined && { problem }),
+      ...(wakeMilliseconds !== undefined && { wakeMilliseconds }),
+    };
+  }
+  const { domain } = verdict;
+  const formation: Formation = { ...ready, at: now, ...(domain !== undefined && { domain }) };
+  const where = domain === undefined ? "" : `, in NVLink domain ${domain}`;
+  const reason = `formation ${formation.id} meets at port ${formation.port}${where}`;
+  const stages = [[mark(group.statefulSet, { [annotations.formation]: JSON.stringify(formation) }, reason)]];
+  if (site.plan === undefined) return { stages };
+  const { uid, namespace = "" } = group.statefulSet.metadata;
+  const need = needOf(site.plan);
+  return {
+    stages,
+    reservation: { group: uid, need, domain, ranks: need.nodes },
+    pledge: { group: uid, namespace, need, formation },
+  };
+}
+
+/** A group of one node has no gate: its pod waits at the scheduler, and it is said in numbers for what. */
+function single({ statefulSet, pods: [pod] }: Group, { plan, capacity }: Site): GroupWork {
+  if (pod === undefined || pod.spec.nodeName !== undefined || plan === undefined) return nothing;
+  const need = needOf(plan);
+  const place = findPlace(need, capacity, { nodes: [] });
+  return place.fits
+    ? {
+        stages: [],
+        reservation: { group: statefulSet.metadata.uid, need, domain: undefined, ranks: 1 },
+      }
+    : { stages: [], problem: shortageProblem(need, place.shortage, capacity, { nodes: [] }) };
 }
 
 /** Lets a group go: first it is marked, so that it never comes back; then its ranks stop, and then it is removed. */
@@ -173,17 +243,28 @@ export function deadPods(pods: readonly Pod[], watch: NodeWatch): Step[] {
     .map((pod) => deletion({ pod }, `node ${pod.spec.nodeName} is gone or unreachable`, watch));
 }
 
-function opening(pod: Pod, formation: { id: number; port: number }, avoid: readonly string[]): Step {
+function pinOf({ domain }: Formation, avoidedNodes: readonly string[], { plan, capacity }: Site): Pin {
+  const need = plan && needOf(plan);
+  const label = need?.domainLabel;
+  return {
+    domain: domain === undefined || label === undefined ? undefined : [label, domain],
+    barredHosts: need === undefined ? [] : barredHosts(need, capacity),
+    avoidedNodes,
+  };
+}
+
+function opening(pod: Pod, formation: Formation, pin: Pin): Step {
   const marks = {
     [annotations.formation]: String(formation.id),
     [annotations.distPort]: String(formation.port),
   };
-  const keepingOff = avoid.length === 0 ? "" : `, keeping off ${avoid.join(", ")}`;
+  const { avoidedNodes } = pin;
+  const keepingOff = avoidedNodes.length === 0 ? "" : `, keeping off ${avoidedNodes.join(", ")}`;
   return {
     do: "patch",
     resource: resources.pods,
     name: pod.metadata.name,
-    patch: openGatePatch(pod, marks, avoid),
+    patch: openGatePatch(pod, marks, pin),
     reason: `joins formation ${formation.id}${keepingOff}`,
   };
 }

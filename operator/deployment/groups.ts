@@ -40,6 +40,12 @@ export function isReady(pod: Pod): boolean {
 
 export const isGated = (pod: Pod): boolean => (pod.spec.schedulingGates?.length ?? 0) > 0;
 
+/** The scheduler's words about a pod that it finds no node for. */
+export const unschedulable = (pod: Pod): string | undefined =>
+  pod.status?.conditions?.find(
+    ({ type, status, reason }) => type === "PodScheduled" && status === "False" && reason === "Unschedulable",
+  )?.message;
+
 export const readyRanks = (group: Group): number =>
   group.pods.filter((pod) => pod !== undefined && isReady(pod)).length;
 
@@ -64,7 +70,8 @@ export const containerRestarts = (group: Group): number[] =>
     (pod) => pod?.status?.containerStatuses?.reduce((sum, each) => sum + (each.restartCount ?? 0), 0) ?? 0,
   );
 
-export function groupState(group: Group): GroupState {
+/** @param lacksNodes the ranks wait for nodes, not for each other */
+export function groupState(group: Group, lacksNodes = false): GroupState {
   const pods = presentPods(group);
   if (group.stopping !== undefined || group.statefulSet.metadata.deletionTimestamp !== undefined)
     return "Stopping";
@@ -73,6 +80,7 @@ export function groupState(group: Group): GroupState {
   if (pods.some(isGated)) {
     if (group.recovery.gaveUp !== undefined) return "GivenUp";
     if (group.queued !== undefined) return "Queued";
+    if (lacksNodes) return "Pending";
     return group.recovery.failures.length > 1 ? "BackingOff" : "Forming";
   }
   if (readyRanks(group) === group.ranks) return "Ready";

@@ -1,14 +1,21 @@
 import { type Formation, newFormation } from "./formation.ts";
-import { type Group, isGated, isTerminating } from "./groups.ts";
+import { type Group, isGated, isTerminating, unschedulable } from "./groups.ts";
 import { type Circumstances, findLoss, type Loss } from "./loss.ts";
 import type { Pod } from "./objects.ts";
-import { nodesToAvoid, type Recovery, type RecoveryPolicy, waitMilliseconds, withLoss } from "./recovery.ts";
+import {
+  nodesToAvoid,
+  type Recovery,
+  type RecoveryPolicy,
+  waitMilliseconds,
+  withLoss,
+  withUnplaced,
+} from "./recovery.ts";
 import { isDraining, type Stop, stopsNow } from "./stopping.ts";
 
 /** What a multi-node group needs next, in the order in which its life goes. */
 export type Move =
   | { readonly move: "none" }
-  /** All ranks wait at the gate: who belongs together is put on record. */
+  /** All ranks wait at the gate: who belongs together is put on record, once there is a place for them. */
   | { readonly move: "record"; readonly formation: Formation }
   | {
       readonly move: "open";
@@ -18,6 +25,8 @@ export type Move =
     }
   /** A rank was lost: that goes on record first. */
   | { readonly move: "lose"; readonly loss: Loss; readonly recovery: Recovery }
+  /** Some rank got no node: the nodes of the others are given back. */
+  | { readonly move: "giveBack"; readonly words: string; readonly recovery: Recovery }
   | { readonly move: "stop"; readonly stops: readonly Stop[]; readonly reason: string }
   /** The next formation is tried later. */
   | { readonly move: "wait"; readonly milliseconds: number }
@@ -33,6 +42,8 @@ export interface Life {
   readonly circumstances: Circumstances;
   /** Name of the scheduling gate. */
   readonly gate: string;
+  /** How long ranks that were let in may wait for their nodes. */
+  readonly placementSeconds: number;
 }
 
 const none: Move = { move: "none" };
@@ -63,7 +74,11 @@ export function nextMove(life: Life): Move {
   const broken = formation !== undefined && recovery.broken >= formation.id;
   const strangers = open.some((pod) => !members.has(pod.metadata.uid)) && open.length < group.ranks;
   if (open.length > 0 && (broken || strangers)) {
-    const reason = broken ? `formation ${formation.id} lost a rank` : "its formation is not on record";
+    const reason = broken
+      ? recovery.unplaced?.formation === formation.id
+        ? `not all ranks of formation ${formation.id} got a node`
+        : `formation ${formation.id} lost a rank`
+      : "its formation is not on record";
     return { move: "stop", stops: stopsNow(open, broken && recovery.orderly && isDraining(open)), reason };
   }
 
@@ -72,7 +87,8 @@ export function nextMove(life: Life): Move {
   const held = living.filter((pod) => isHeldBy(pod, gate));
   if (whole && !broken) {
     const avoid = nodesToAvoid(recovery, policy, circumstances.now);
-    return held.length > 0 ? { move: "open", formation, pods: held, avoid } : none;
+    if (held.length > 0) return { move: "open", formation, pods: held, avoid };
+    return placing(living, formation, life);
   }
   // Another gate (a queue's) beside ours: its owner decides first.
   if (held.length < group.ranks) return none;
@@ -80,6 +96,19 @@ export function nextMove(life: Life): Move {
   const milliseconds = waitMilliseconds(recovery, policy, group.statefulSet.metadata.uid, circumstances.now);
   if (milliseconds > 0) return { move: "wait", milliseconds };
   return { move: "record", formation: newFormation((formation?.id ?? 0) + 1, group.revision, living) };
+}
+
+/** Ranks that hold nodes while another gets none would hold them from a group that could run. */
+function placing(living: readonly Pod[], formation: Formation, life: Life): Move {
+  const homeless = living.filter(({ spec }) => spec.nodeName === undefined);
+  if (homeless.length === 0 || formation.at === undefined) return none;
+  const { now } = life.circumstances;
+  const left = formation.at + life.placementSeconds * 1000 - now;
+  if (left > 0) return { move: "wait", milliseconds: left };
+  const words = homeless.map(unschedulable).find((said) => said !== undefined);
+  // The scheduler hasn't looked yet: it is slow, or not there.
+  if (words === undefined) return none;
+  return { move: "giveBack", words, recovery: withUnplaced(life.recovery, formation, words, now) };
 }
 
 const isHeldBy = (pod: Pod, gate: string): boolean =>

@@ -27,6 +27,7 @@ const metadata = z.object({
   labels: z.record(z.string(), z.string()).exactOptional(),
   annotations: z.record(z.string(), z.string()).exactOptional(),
   ownerReferences: z.array(ownerReference).exactOptional(),
+  finalizers: z.array(z.string()).exactOptional(),
 });
 
 const waiting = z.object({ reason: z.string().exactOptional(), message: z.string().exactOptional() });
@@ -61,6 +62,19 @@ const observedCondition = z.object({
   lastTransitionTime: z.string().nullish(),
 });
 
+/** Extended resource of NVIDIA's device plugin. */
+const gpuResource = "nvidia.com/gpu";
+
+const containers = z
+  .array(
+    z.object({
+      resources: z.object({ limits: z.record(z.string(), z.coerce.string()) }).catch({ limits: {} }),
+    }),
+  )
+  .catch([]);
+const gpusOf = (all: z.output<typeof containers>): number[] =>
+  all.map(({ resources }) => Number(resources.limits[gpuResource] ?? 0));
+
 export const podView = z.object({
   apiVersion: z.string(),
   kind: z.string(),
@@ -68,10 +82,22 @@ export const podView = z.object({
     deletionGracePeriodSeconds: z.int().exactOptional(),
     finalizers: z.array(z.string()).exactOptional(),
   }),
-  spec: z.object({
-    nodeName: z.string().exactOptional(),
-    schedulingGates: z.array(z.object({ name: z.string() })).exactOptional(),
-  }),
+  spec: z
+    .object({
+      nodeName: z.string().exactOptional(),
+      schedulingGates: z.array(z.object({ name: z.string() })).exactOptional(),
+      affinity: z.looseObject({}).exactOptional(),
+      containers,
+      initContainers: containers,
+    })
+    .transform(({ containers, initContainers, ...kept }) => ({
+      ...kept,
+      /** GPUs that it takes of its node. As for every extended resource, requests are the limits. */
+      gpus: Math.max(
+        gpusOf(containers).reduce((sum, each) => sum + each, 0),
+        ...gpusOf(initContainers),
+      ),
+    })),
   status: z
     .object({
       phase: z.string().exactOptional(),
@@ -84,12 +110,47 @@ export const podView = z.object({
 });
 export type Pod = z.output<typeof podView>;
 
-/** Whether a node answers. */
+/** A pod of somebody else, of which only the GPUs matter. */
+export const otherPod = ({
+  metadata: { name, namespace, uid, resourceVersion },
+  spec,
+  ...kept
+}: Pod): Pod => ({
+  apiVersion: kept.apiVersion,
+  kind: kept.kind,
+  metadata: { name, ...(namespace !== undefined && { namespace }), uid, resourceVersion },
+  spec: { gpus: spec.gpus, ...(spec.nodeName !== undefined && { nodeName: spec.nodeName }) },
+});
+
+/** True while it keeps the GPUs that it was given. */
+export const holdsGpus = ({ spec, status }: Pod): boolean =>
+  spec.nodeName !== undefined && spec.gpus > 0 && status?.phase !== "Succeeded" && status?.phase !== "Failed";
+
+const taint = z.object({
+  key: z.string(),
+  value: z.string().exactOptional(),
+  effect: z.string(),
+});
+export type Taint = z.output<typeof taint>;
+
+/** Whether a node answers, and what pods may find on it. */
 export const nodeView = z.object({
   apiVersion: z.string(),
   kind: z.string(),
-  metadata: metadata.pick({ name: true, uid: true, resourceVersion: true }),
-  status: z.object({ conditions: z.array(observedCondition).exactOptional() }).exactOptional(),
+  metadata: metadata.pick({ name: true, uid: true, resourceVersion: true, labels: true }),
+  spec: z
+    .object({
+      unschedulable: z.boolean().exactOptional(),
+      taints: z.array(taint).exactOptional(),
+    })
+    .exactOptional(),
+  status: z
+    .object({
+      conditions: z.array(observedCondition).exactOptional(),
+      allocatable: z.record(z.string(), z.coerce.string()).exactOptional(),
+    })
+    .transform(({ allocatable, ...kept }) => ({ ...kept, gpus: Number(allocatable?.[gpuResource] ?? 0) }))
+    .exactOptional(),
 });
 export type Node = z.output<typeof nodeView>;
 
@@ -148,6 +209,20 @@ export function saysTheSame({ metadata: old }: Child, { metadata: now }: Child):
   const { resourceVersion: _now, ...after } = now;
   return now.generation !== undefined && isDeepStrictEqual(before, after);
 }
+
+/** A ComputeDomain with what its driver says of it. */
+export const computeDomainView = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.looseObject(metadata.shape),
+  status: z
+    .looseObject({
+      status: z.string().exactOptional(),
+      nodes: z.array(z.looseObject({ name: z.string(), status: z.string().exactOptional() })).exactOptional(),
+    })
+    .exactOptional(),
+});
+export type ComputeDomain = z.output<typeof computeDomainView>;
 
 /** The owner that controls the object; undefined for an orphan. */
 export function controllerOf(object: Pick<KubeObject, "metadata">): OwnerReference | undefined {

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { apiVersionOf, type OwnerReference } from "../../charts/kubernetes.ts";
-import { annotations, labels } from "../../charts/names.ts";
+import { annotations, groupName, labels, revisionName } from "../../charts/names.ts";
 import { type DeploymentSpec, deploymentSpec } from "../../crds/deployment.ts";
 import { platformName } from "../../crds/names.ts";
 import { type PlatformSpec, platformSpec } from "../../crds/platform.ts";
@@ -11,8 +11,10 @@ import { formationRecord } from "./formation.ts";
 import { type Revision, readRevision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
 import { keyOf } from "./keys.ts";
+import { needOf } from "./need.ts";
 import {
   type Child,
+  type ComputeDomain,
   controllerOf,
   type Deployment,
   type Node,
@@ -24,6 +26,7 @@ import type { Observed, Reading } from "./observed.ts";
 import { groupProgress } from "./progress.ts";
 import { queueHold } from "./queueing.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
+import type { Pledge, Reservations } from "./reservations.ts";
 import { restartRecord } from "./restart.ts";
 import { type Standing, updateReason, updateReasons } from "./wave.ts";
 
@@ -91,11 +94,12 @@ export function observe(
   key: string,
   deployment: Deployment,
   caches: Caches,
+  reservations: Reservations,
   progress: ProgressFollower,
   takesTurn: boolean,
   now: number,
 ): Observed {
-  const { name, namespace = "", uid } = deployment.metadata;
+  const { name, namespace = "", uid, resourceVersion, finalizers = [] } = deployment.metadata;
   const owner: OwnerReference = {
     apiVersion: deployment.apiVersion,
     kind: deployment.kind,
@@ -117,6 +121,8 @@ export function observe(
     name,
     namespace,
     owner,
+    resourceVersion,
+    finalizers,
     spec: readSpec(deployment),
     annotations: deployment.metadata.annotations ?? {},
     status,
@@ -132,11 +138,39 @@ export function observe(
       .filter((cache) => cache.state() === "absent")
       .map(({ resource }) => `${resource.plural} of ${apiVersionOf(resource)}`),
     children: caches.shared.flatMap((cache) => cache.byIndex(byDeployment, key)),
+    computeDomains: computeDomainsOf(key, caches) ?? "absent",
+    occupied: new Set(pods.map(({ metadata }) => groupName(name, Number(metadata.labels?.[labels.group])))),
+    capacity: {
+      nodes: caches.nodes.list(),
+      held: caches.capacity.held,
+      reservations: reservations.open(),
+    },
     nodes: nodesOf(pods, caches),
     tombstones: caches.tombstones.of(key),
     now,
   };
 }
+
+/** What formations on record promise: a new process starts with that. */
+export function pledgesOnRecord(caches: Caches): Pledge[] {
+  return caches.statefulSets.list().flatMap((statefulSet): Pledge[] => {
+    const { uid, namespace = "", labels: own = {}, annotations: marks } = statefulSet.metadata;
+    const formation = annotated(formationRecord, marks?.[annotations.formation]);
+    const onTheirWay = Object.keys(formation?.pods ?? {}).some((name) => {
+      const pod = caches.pods.get({ namespace, name });
+      return pod !== undefined && pod.spec.nodeName === undefined;
+    });
+    if (formation === undefined || !onTheirWay) return [];
+    const name = revisionName(own[labels.deployment] ?? "", own[labels.revision] ?? "");
+    const revision = caches.revisions.get({ namespace, name });
+    const plan = revision && readRevision(revision, own[labels.revision] ?? "")?.plan;
+    return plan === undefined ? [] : [{ group: uid, namespace, need: needOf(plan), formation }];
+  });
+}
+
+/** Those of a deployment; undefined where the API server doesn't serve them. */
+export const computeDomainsOf = (key: string, caches: Caches): ComputeDomain[] | undefined =>
+  caches.servesComputeDomains() ? caches.computeDomains.byIndex(byDeployment, key) : undefined;
 
 const revisionOf = (object: Child): Revision[] => {
   const revision = readRevision(object, object.metadata.labels?.[labels.revision] ?? "");

@@ -5,7 +5,8 @@ import type { DeploymentStatus } from "../../crds/status.ts";
 import type { Refusal } from "../../synth/serving-plan.ts";
 import type { Revision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
-import type { Child, Node, Pod, Workload } from "./objects.ts";
+import type { Child, ComputeDomain, Node, Pod, Workload } from "./objects.ts";
+import type { Capacity } from "./placement.ts";
 
 /** What a stored object says, or why it can't be read: a field of another version, or a hand in etcd. */
 export type Reading<T> =
@@ -17,6 +18,8 @@ export interface Observed {
   readonly name: string;
   readonly namespace: string;
   readonly owner: OwnerReference;
+  readonly resourceVersion: string;
+  readonly finalizers: readonly string[];
   /** Of the deployment: the wishes of people that Git doesn't own. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: Reading<DeploymentSpec>;
@@ -39,6 +42,12 @@ export interface Observed {
   readonly absent: readonly string[];
   /** Services, disruption budgets and network policies that carry the deployment's label, whoever controls them. */
   readonly children: readonly Child[];
+  /** Those that carry the deployment's label; "absent": the API server doesn't serve them. */
+  readonly computeDomains: readonly ComputeDomain[] | "absent";
+  /** Names of the groups that pods carry the labels of, whoever controls them. */
+  readonly occupied: ReadonlySet<string>;
+  /** Of the whole cluster. */
+  readonly capacity: Capacity;
   /** Nodes that the pods are on, by name; one that is gone is missing. */
   readonly nodes: ReadonlyMap<string, Node>;
   /** Last sight of pods that are gone, by UID. */

@@ -16,11 +16,12 @@ import { keyOf, parseKey } from "./keys.ts";
 import { nodeTimeouts } from "./loss.ts";
 import type { DeploymentMetrics } from "./metrics.ts";
 import { type Deployment, deploymentView } from "./objects.ts";
-import { nodesOf, observe, readSpec, readStatus } from "./observe.ts";
+import { computeDomainsOf, nodesOf, observe, pledgesOnRecord, readSpec, readStatus } from "./observe.ts";
 import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleOf, obstacleRetrySeconds } from "./obstacles.ts";
 import { recoveryPolicy } from "./recovery.ts";
 import { isUrgent, type Report, report } from "./report.ts";
+import { createReservations } from "./reservations.ts";
 import { updateReason, updateReasons, type Wave } from "./wave.ts";
 
 export interface ReconcilerOptions {
@@ -59,6 +60,8 @@ export function createReconciler({
   metrics,
 }: ReconcilerOptions): Reconcile {
   const memories = new Map<string, Memory>();
+  const reservations = createReservations(caches.pods);
+  for (const pledge of pledgesOnRecord(caches)) reservations.hold(pledge);
 
   return async (key, signal, log) => {
     const ref = parseKey(key);
@@ -73,28 +76,36 @@ export function createReconciler({
     if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined || isEnding) {
       if (!isEnding) memories.delete(key);
       metrics.forgot(key);
+      caches.capacity.waits(key, false);
       const pods = caches.pods.byIndex(byDeployment, key);
       const spec = deployment === undefined ? undefined : readSpec(deployment);
       const { nodeLossTimeoutSeconds } = recoveryPolicy(spec?.ok ? spec.value.recovery : undefined);
       const watch = { nodes: nodesOf(pods, caches), nodeLossTimeoutSeconds, now: clock.now() };
-      const steps = farewell(pods, watch);
-      await execute(key, ref.namespace, [steps], {
+      const statefulSets = caches.statefulSets.byIndex(byDeployment, key);
+      const computeDomains = computeDomainsOf(key, caches) ?? [];
+      const stages = farewell({ deployment, statefulSets, pods, computeDomains }, watch);
+      await execute(key, ref.namespace, stages, {
         client,
         ownWrites,
         log,
         signal,
         announce: () => undefined,
       });
-      if (deployment === undefined && steps.length === 0) ownWrites.forget(key);
+      if (deployment === undefined && stages.flat().length === 0) ownWrites.forget(key);
       return sooner({}, Math.min(...nodeTimeouts(watch)));
     }
     const memory = memories.get(key) ?? {};
     memories.set(key, memory);
 
     const takesTurn = updateReason(deployment) === updateReasons.waiting && wave.takeTurn(key);
-    const observed = observe(key, deployment, caches, progress, takesTurn, clock.now());
+    const observed = observe(key, deployment, caches, reservations, progress, takesTurn, clock.now());
     metrics.looked(key, observed);
     const decision = decide(observed);
+    // Before anything is awaited: meanwhile others decide.
+    for (const { id, statefulSet } of observed.groups)
+      if (decision.problems.has(id)) reservations.release(statefulSet.metadata.uid);
+    for (const pledge of decision.pledges) reservations.hold(pledge);
+    caches.capacity.waits(key, decision.problems.size > 0);
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
     const facts = (): Report => factsOf(deployment, observed, decision, memory.obstacle);
     // The first status waits for the first writes: they are seen at once, and one status then tells of both.

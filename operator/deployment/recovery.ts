@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
 import { groupFailure } from "../../crds/status.ts";
+import type { Formation } from "./formation.ts";
 import type { Loss } from "./loss.ts";
 
 /** What a group remembers of its losses, on its StatefulSet: written before the pods of a broken formation go. */
@@ -15,12 +16,24 @@ export const recoveryRecord = z.object({
   /** Losses that count against the group. */
   failures: z.array(z.object({ formation: z.int(), at: z.int(), node: z.string() })),
   lastFailure: groupFailure.exactOptional(),
+  /** The last formation of which some rank got no node in time. */
+  unplaced: z
+    .object({
+      formation: z.int(),
+      at: z.int(),
+      /** NVLink domain; absent where any node would do. */
+      domain: z.string().exactOptional(),
+      /** The scheduler's. */
+      words: z.string(),
+    })
+    .exactOptional(),
   /** Set when no further formation is tried. */
   gaveUp: z.string().exactOptional(),
   /** The retry annotation's value that was already honoured. */
   retry: z.string().exactOptional(),
 });
 export type Recovery = z.output<typeof recoveryRecord>;
+export type Unplaced = NonNullable<Recovery["unplaced"]>;
 
 export const cleanRecovery = (revision: string): Recovery => ({
   revision,
@@ -95,6 +108,26 @@ export function waitMilliseconds(
   const jitter = createHash("sha256").update(`${group}/${failures.length}`).digest().readUInt16BE() / 2 ** 16;
   return Math.max(0, last.at + seconds * (0.8 + 0.4 * jitter) * 1000 - now);
 }
+
+/** For so long nodes that the scheduler refused are not tried again: what it counts beside GPUs may change. */
+const unplacedSeconds = 120;
+
+/** Milliseconds for which the nodes of a group that got none are still left alone; 0 when they may be tried. */
+export const leftAloneMilliseconds = ({ unplaced }: Recovery, now: number): number =>
+  unplaced === undefined ? 0 : Math.max(0, unplaced.at + unplacedSeconds * 1000 - now);
+
+/** Puts on record that ranks got no node. It is no fault of the group, and doesn't count against it. */
+export const withUnplaced = (
+  before: Recovery,
+  { id, domain }: Formation,
+  words: string,
+  now: number,
+): Recovery => ({
+  ...before,
+  broken: id,
+  orderly: false,
+  unplaced: { formation: id, at: now, words: words.slice(0, 1024), ...(domain !== undefined && { domain }) },
+});
 
 /** Nodes on which two or more losses of the window happened. */
 export function nodesToAvoid(record: Recovery, policy: RecoveryPolicy, now: number): string[] {

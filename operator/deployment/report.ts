@@ -15,6 +15,7 @@ import {
 import { ending } from "./loss.ts";
 import type { Obstacle } from "./obstacles.ts";
 import { nodesToAvoid, type RecoveryPolicy, recent } from "./recovery.ts";
+import type { PlacementProblem } from "./shortage.ts";
 
 /** What there is to tell of one deployment at one moment. */
 export interface Report {
@@ -49,7 +50,7 @@ export function report(facts: Report, before: DeploymentStatus | undefined, now:
     ...(current === undefined ? {} : { endpoint: endpointOf(current), plan: planStatus(current) }),
     groups: [...groups]
       .sort((a, b) => a.id - b.id)
-      .map((group) => groupStatus(group, facts.policy, now.getTime())),
+      .map((group) => groupStatus(group, decision.problems.get(group.id), facts.policy, now.getTime())),
     conditions: withTimes(
       conditionsOf(facts, serves),
       facts.generation,
@@ -88,8 +89,13 @@ function planStatus({ hash, plan }: Revision): DeploymentStatus["plan"] {
   };
 }
 
-function groupStatus(group: Group, policy: RecoveryPolicy, now: number): GroupStatus {
-  const message = groupMessage(group);
+function groupStatus(
+  group: Group,
+  problem: PlacementProblem | undefined,
+  policy: RecoveryPolicy,
+  now: number,
+): GroupStatus {
+  const message = groupMessage(group) ?? problem?.message.slice(0, 1024);
   const percent = percentLoaded(group);
   const { formation, recovery } = group;
   const restarts = recent(recovery, policy, now).length;
@@ -98,7 +104,7 @@ function groupStatus(group: Group, policy: RecoveryPolicy, now: number): GroupSt
   return {
     id: group.id,
     revision: group.revision,
-    state: groupState(group),
+    state: groupState(group, problem !== undefined),
     readyRanks: readyRanks(group),
     ranks: group.ranks,
     nodes: group.pods.map((pod) => pod?.spec.nodeName ?? ""),

@@ -12,21 +12,26 @@ import type { WatchEvent } from "./watch-stream.ts";
 export interface ReflectorOptions<T extends KubeObject> extends Selection {
   readonly client: Client;
   readonly resource: ApiResource;
-  /** Keeps only what is read later: the cache holds the result. managedFields are already gone. Must not throw. */
-  readonly transform: (object: KubeObject) => T;
+  /**
+   * Keeps only what is read later: the cache holds the result, and nothing of an object that gives undefined. managedFields
+   * are already gone. Must not throw.
+   */
+  readonly transform: (object: KubeObject) => T | undefined;
   readonly indexes?: Readonly<Record<string, IndexKeys<T>>>;
   /**
    * Called after the cache changed: (undefined, new) added, (old, new) changed, (final, undefined) deleted.
    * `final` is the state that came with the deletion where there was one. Should only mark keys as dirty.
    */
   readonly onChange: (old: T | undefined, current: T | undefined) => void;
+  /** Called when the API server turned out to serve the resource, or not to, after it was the other way. */
+  readonly onAvailability?: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-/** `absent`: the API server does not serve the resource; looked for again every 5 minutes. */
+/** `absent`: the API server does not serve the resource; looked for again every 30 seconds. */
 export type ReflectorState = "listing" | "watching" | "absent" | "failing" | "stopped";
 
 export interface Reflector<T extends KubeObject> extends Store<T> {
@@ -54,7 +59,8 @@ export interface Reflector<T extends KubeObject> extends Store<T> {
 
 /** Bookmarks come about once a minute, so silence this long means a dead connection. */
 export const WATCH_INACTIVITY_SECONDS = 150;
-const RECHECK_ABSENT_SECONDS = 300;
+/** Somebody who has just installed it waits for this. */
+const RECHECK_ABSENT_SECONDS = 30;
 const RETRY: BackoffPolicy = { baseSeconds: 0.8, maxSeconds: 30, jitter: 1 };
 
 /** Keeps a cache of one resource in step with the API server, for ever. */
@@ -81,20 +87,24 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
   let consistentListWanted = true;
   let interrupt = new AbortController();
 
-  function notify(old: T | undefined, current: T | undefined): void {
+  function guarded(callback: () => void, object?: T): void {
     try {
-      options.onChange(old, current);
+      callback();
     } catch (error) {
-      log.error({ err: error, object: (current ?? old)?.metadata.name }, "a change handler threw");
+      log.error({ err: error, object: object?.metadata.name }, "a change handler threw");
     }
   }
 
-  function trim(raw: KubeObject): T | undefined {
+  const notify = (old: T | undefined, current: T | undefined): void =>
+    guarded(() => options.onChange(old, current), current ?? old);
+
+  /** What the cache is to hold of an object: `kept` is undefined for nothing. undefined: it can't be read. */
+  function trim(raw: KubeObject): { kept: T | undefined } | undefined {
     const { managedFields: _, ...metadata } = raw.metadata as KubeObject["metadata"] & {
       managedFields?: unknown;
     };
     try {
-      return options.transform({ ...raw, metadata });
+      return { kept: options.transform({ ...raw, metadata }) };
     } catch (error) {
       log.error(
         { err: error, object: refOf(raw) },
@@ -127,10 +137,15 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
     for (const old of store.list()) {
       if (!uids.has(old.metadata.uid)) remove(old);
     }
-    for (const object of objects) {
-      const trimmed = trim(object);
-      if (trimmed !== undefined) upsert(trimmed);
-    }
+    for (const object of objects) take(object);
+  }
+
+  function take(raw: KubeObject): void {
+    const trimmed = trim(raw);
+    if (trimmed === undefined) return;
+    const old = store.get(refOf(raw));
+    if (trimmed.kept !== undefined) upsert(trimmed.kept);
+    else if (old !== undefined) remove(old);
   }
 
   function heard(): void {
@@ -144,7 +159,8 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
   }
 
   async function list(): Promise<void> {
-    if (state !== "absent") state = "listing";
+    const wasAbsent = state === "absent";
+    if (!wasAbsent) state = "listing";
     const known = consistentListWanted ? undefined : version;
     try {
       const { items, resourceVersion } = await listAll(client, resource, {
@@ -158,6 +174,10 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
       lists += 1;
       heard();
       markSynced();
+      if (wasAbsent) {
+        state = "listing";
+        guarded(() => options.onAvailability?.());
+      }
     } catch (error) {
       // The version is unknown to this server (compacted, restored from a backup, or lagging): ask for the present.
       if (isGone(error) || isResourceVersionTooLarge(error)) consistentListWanted = true;
@@ -169,9 +189,13 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
     heard();
     failures = 0;
     version = object.metadata.resourceVersion ?? version;
-    const trimmed = type === "BOOKMARK" ? undefined : trim(object);
-    if (trimmed !== undefined && type === "DELETED") remove(trimmed);
-    else if (trimmed !== undefined) upsert(trimmed);
+    if (type === "BOOKMARK") return;
+    if (type !== "DELETED") {
+      take(object);
+      return;
+    }
+    const final = trim(object)?.kept ?? store.get(refOf(object));
+    if (final !== undefined) remove(final);
   }
 
   async function watch(from: string): Promise<void> {
@@ -196,7 +220,8 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
   }
 
   async function becomeAbsent(): Promise<void> {
-    if (state !== "absent") log.info("not served by this API server; looking again every 5 minutes");
+    const wasServed = state !== "absent";
+    if (wasServed) log.info("not served by this API server; looking for it again every 30 seconds");
     state = "absent";
     lastError = undefined;
     version = undefined;
@@ -204,6 +229,7 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
     replace([]);
     lastEventAt = clock.monotonic();
     markSynced();
+    if (wasServed) guarded(() => options.onAvailability?.());
     await pause(clock, RECHECK_ABSENT_SECONDS * 1000 * (1 + 0.1 * random()), interrupt.signal);
   }
 

@@ -3,10 +3,10 @@ import type { Hardware, PlatformPreset } from "../../crds/names.ts";
 import type { HardwareNodes } from "../../crds/platform.ts";
 
 /** Nodes of one kind on one kind of cluster, in the fields of MiMoPlatform. Nothing here was tried on such a cluster. */
-export interface PresetNodes extends Pick<HardwareNodes, "nodeSelector" | "tolerations">, NotEstablished {
+export interface PresetNodes
+  extends Pick<HardwareNodes, "nodeSelector" | "tolerations" | "nvlinkDomainLabel">,
+    NotEstablished {
   readonly fabric?: Fabric;
-  /** Label whose value names the NVLink domain that a node belongs to. */
-  readonly nvlinkDomainLabel?: string;
   /** Repository path and commit, or page, that it comes from. */
   readonly source: string;
 }

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { ensureBinaries } from "../controlplane/binaries.ts";
 import { bootControlPlane } from "../controlplane/boot.ts";
 import { type Components, createComponents } from "../controlplane/components.ts";
+import { installComputeDomains, startComputeDomainDriver } from "../controlplane/compute-domains.ts";
 import type { Progress } from "../controlplane/go-programs.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
 import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
@@ -34,12 +35,19 @@ export async function startCluster(
 ): Promise<Cluster> {
   const directory = await mkdtemp(join(tmpdir(), "mimo-demo-"));
   onDirectory(directory);
-  const controlPlane = await bootControlPlane({ directory, audit: false, onProgress });
+  const controlPlane = await bootControlPlane({
+    directory,
+    audit: false,
+    onProgress,
+    prepare: installComputeDomains,
+  });
+  const stopDriver = startComputeDomainDriver(controlPlane);
   try {
     onProgress(`creating ${gpuNodes.length} GPU nodes`);
     startKwok(controlPlane, { stages: STAGES.loading });
     await createGpuNodes(controlPlane, gpuNodes);
   } catch (error) {
+    stopDriver();
     await controlPlane.stop();
     throw error;
   }
@@ -50,6 +58,7 @@ export async function startCluster(
     shellSetup: [`export KUBECONFIG=${controlPlane.kubeconfig} PATH=${dirname(program)}:$PATH`],
     kubectl: (args, input) => runKubectl(program, ["--kubeconfig", controlPlane.kubeconfig, ...args], input),
     async stop() {
+      stopDriver();
       await controlPlane.stop();
       await rm(directory, { recursive: true, force: true });
     },

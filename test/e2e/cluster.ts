@@ -5,7 +5,13 @@ import { z } from "zod";
 import { deploymentStatus } from "../../crds/status.ts";
 import { askApi, callApi } from "../controlplane/api.ts";
 import { type AuditRecord, readAudit } from "../controlplane/audit.ts";
-import { type BootOptions, bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
+import {
+  type Administrator,
+  type BootOptions,
+  bootControlPlane,
+  type ControlPlane,
+} from "../controlplane/boot.ts";
+import { installComputeDomains, startComputeDomainDriver } from "../controlplane/compute-domains.ts";
 import { guardNewPods } from "../controlplane/guard-new-pods.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
 import { createGpuNodes, gpuNode, type NodeObject } from "../controlplane/nodes.ts";
@@ -61,6 +67,18 @@ export interface TestCluster {
 export const deploymentsPath = (namespace: string, name = ""): string =>
   `/apis/mimo.dev/v1alpha1/namespaces/${namespace}/mimodeployments${name === "" ? "" : `/${name}`}`;
 
+/** Who makes IMEX channels for ComputeDomains. */
+export interface Fabric {
+  install(administrator: Administrator): Promise<void>;
+  /** @returns what ends it */
+  start(controlPlane: ControlPlane): Promise<() => void>;
+}
+
+const standIn: Fabric = {
+  install: installComputeDomains,
+  start: async (controlPlane) => startComputeDomainDriver(controlPlane),
+};
+
 /** Eight nodes of every kind; the GB300 nodes are in one NVLink domain. */
 const eightOfEach = (["H20", "H100", "H200", "B200", "GB300"] as const).flatMap((kind) =>
   [0, 1, 2, 3, 4, 5, 6, 7].map((index) =>
@@ -76,12 +94,23 @@ const eightOfEach = (["H20", "H100", "H200", "B200", "GB300"] as const).flatMap(
 export async function startCluster(
   nodes: readonly NodeObject[] = eightOfEach,
   options: Pick<BootOptions, "prepare" | "apiServerFlags" | "controllerManagerFlags" | "schedulerFlags"> = {},
+  /** Installs what makes IMEX channels, and plays it. */
+  fabric: Fabric = standIn,
 ): Promise<TestCluster> {
   const directory = await mkdtemp(join(tmpdir(), "mimo-e2e-"));
-  const controlPlane = await bootControlPlane({ directory, prepare: installOperator, ...options });
+  const { prepare = installOperator, ...flags } = options;
+  const controlPlane = await bootControlPlane({
+    directory,
+    ...flags,
+    prepare: async (administrator) => {
+      await prepare(administrator);
+      await fabric.install(administrator);
+    },
+  });
   startKwok(controlPlane, { stages: STAGES.fast });
   await guardNewPods(controlPlane);
   await createGpuNodes(controlPlane, nodes);
+  const stopFabric = await fabric.start(controlPlane);
 
   const get = async (path: string): Promise<Stored> => metadataShape.parse(await callApi(controlPlane, path));
   const status = async (namespace: string, name: string) =>
@@ -164,6 +193,7 @@ export async function startCluster(
         (record) => record.user === operatorUser && record.mutating && record.namespace === namespace,
       ),
     stop: async () => {
+      stopFabric();
       await controlPlane.stop();
       await rm(directory, { recursive: true, force: true });
     },

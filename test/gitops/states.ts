@@ -61,7 +61,9 @@ function withLosses(group: Group, losses: number, gaveUp?: string): Group {
 function unplaced(group: Group): Group {
   const message = "0/10 nodes are available: 10 Insufficient nvidia.com/gpu.";
   const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
-  const pods = group.pods.map((pod) => pod && { ...pod, spec: {}, status: { phase: "Pending", conditions } });
+  const pods = group.pods.map(
+    (pod) => pod && { ...pod, spec: { gpus: pod.spec.gpus }, status: { phase: "Pending", conditions } },
+  );
   return { ...group, pods };
 }
 

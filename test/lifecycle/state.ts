@@ -30,6 +30,7 @@ const kinds: readonly ApiResource[] = [
   resources.services,
   resources.podDisruptionBudgets,
   resources.networkPolicies,
+  resources.computeDomains,
 ];
 
 /** Of the StatefulSet controller's making, over a template that names its namespace. */

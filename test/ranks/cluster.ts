@@ -8,6 +8,7 @@ import { deploymentStatus } from "../../crds/status.ts";
 import { callApi } from "../controlplane/api.ts";
 import { readAudit } from "../controlplane/audit.ts";
 import { bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
+import { installComputeDomains, startComputeDomainDriver } from "../controlplane/compute-domains.ts";
 import { gpuNode } from "../controlplane/nodes.ts";
 import { deploymentsPath } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
@@ -79,8 +80,12 @@ export async function startRankCluster(): Promise<RankCluster> {
   const controlPlane = await bootControlPlane({
     directory,
     controllerManagerFlags,
-    prepare: installOperator,
+    prepare: async (administrator) => {
+      await installOperator(administrator);
+      await installComputeDomains(administrator);
+    },
   });
+  const stopDriver = startComputeDomainDriver(controlPlane);
   hold("nothing");
   const kubelet = await startKubelet({
     controlPlane,
@@ -102,6 +107,7 @@ export async function startRankCluster(): Promise<RankCluster> {
     try {
       await operator?.stop();
       await kubelet.stop();
+      stopDriver();
     } finally {
       await controlPlane.stop();
       await rm(directory, { recursive: true, force: true });

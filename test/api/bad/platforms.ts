@@ -21,6 +21,18 @@ export const badPlatforms: readonly BadCase[] = [
   ["an unknown hardware kind", platform({ hardware: [{ kind: "A100" }] }), "spec.hardware[0].kind", '"H200"'],
   ["an unknown preset", platform({ preset: "gke" }), "spec.preset", '"GKE"'],
   [
+    "a label of NVLink domains with a blank",
+    platform({ hardware: [{ kind: "GB300", nvlinkDomainLabel: "nvlink domain" }] }),
+    "spec.hardware[0].nvlinkDomainLabel",
+    "is a label key",
+  ],
+  [
+    "NVLink between nodes that a platform insists on",
+    platform({ hardware: [{ kind: "GB300", mnnvl: "On" }] }),
+    "spec.hardware[0].mnnvl",
+    '"Auto"',
+  ],
+  [
     "a RuntimeClass in upper case",
     platform({ hardware: [{ kind: "H200", runtimeClassName: "NVIDIA" }] }),
     "spec.hardware[0].runtimeClassName",

@@ -8,6 +8,7 @@ import { type Child, childView } from "../../../operator/deployment/objects.ts";
 import type { Observed } from "../../../operator/deployment/observed.ts";
 import { nameOf } from "../../../operator/deployment/steps.ts";
 import { planDeployment } from "../../../synth/plan.ts";
+import { uneventful } from "./fixtures.ts";
 
 const owner = {
   apiVersion: "mimo.dev/v1alpha1",
@@ -30,14 +31,9 @@ const observed = (changes: Partial<Observed> = {}): Observed => ({
   spec: { ok: true, value: spec },
   status: undefined,
   platform: { ok: true, value: platform },
-  takesTurn: false,
-  hasTurn: false,
+  ...uneventful,
   revisions: [],
   groups: [],
-  strays: [],
-  gangs: [],
-  workloads: [],
-  absent: [],
   children: [],
   nodes: new Map(),
   tombstones: new Map(),

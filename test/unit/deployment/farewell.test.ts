@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { farewell } from "../../../operator/deployment/farewell.ts";
+import type { NodeWatch } from "../../../operator/deployment/loss.ts";
+import type { Pod } from "../../../operator/deployment/objects.ts";
 import type { Step } from "../../../operator/deployment/steps.ts";
 import { healthyNodes, node, type PodState, pod } from "./fixtures.ts";
 
@@ -11,10 +13,12 @@ const watch = {
 
 /** The last state is rank 1's. */
 const deleted = (...states: readonly PodState[]): Step[] =>
-  farewell(
+  gone(
     states.map((state, index) => pod(index + 2 - states.length, state)),
     watch,
   );
+const gone = (pods: readonly Pod[], seen: NodeWatch): Step[] =>
+  farewell({ deployment: undefined, statefulSets: [], pods, computeDomains: [] }, seen).flat();
 const going = { terminating: true } as const;
 
 describe("a deployment that is deleted", () => {
@@ -36,9 +40,9 @@ describe("a deployment that is deleted", () => {
   test("takes what a lost node holds by force, once the node has had its time", () => {
     const pods = [pod(0, { uid: "a", ready: true, ...going }), pod(1, { uid: "b", ...going })];
     const lost = new Map([...healthyNodes, ["node-0", node("node-0", "Unknown")]]);
-    expect(farewell(pods, { ...watch, nodes: lost })).toMatchObject([{ uid: "a", graceSeconds: 0 }]);
-    expect(farewell(pods, { ...watch, nodes: lost, nodeLossTimeoutSeconds: 3600 })).toEqual([]);
-    expect(farewell([pod(1, { uid: "b", ...going })], { ...watch, nodes: new Map() })).toMatchObject([
+    expect(gone(pods, { ...watch, nodes: lost })).toMatchObject([{ uid: "a", graceSeconds: 0 }]);
+    expect(gone(pods, { ...watch, nodes: lost, nodeLossTimeoutSeconds: 3600 })).toEqual([]);
+    expect(gone([pod(1, { uid: "b", ...going })], { ...watch, nodes: new Map() })).toMatchObject([
       { uid: "b", graceSeconds: 0 },
     ]);
   });

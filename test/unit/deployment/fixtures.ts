@@ -1,7 +1,9 @@
 import { labels, schedulingGate } from "../../../charts/names.ts";
 import type { Group } from "../../../operator/deployment/groups.ts";
 import type { Child, Node, Pod } from "../../../operator/deployment/objects.ts";
+import type { Capacity } from "../../../operator/deployment/placement.ts";
 import { cleanRecovery } from "../../../operator/deployment/recovery.ts";
+import type { ServingPlan } from "../../../synth/serving-plan.ts";
 
 export interface PodState {
   readonly uid: string;
@@ -45,8 +47,8 @@ export function pod(rank: number, state: PodState): Pod {
         : {}),
     },
     spec: gated
-      ? { schedulingGates: [{ name: schedulingGate }] }
-      : { nodeName: state.node ?? `node-${rank}` },
+      ? { schedulingGates: [{ name: schedulingGate }], gpus: 8 }
+      : { nodeName: state.node ?? `node-${rank}`, gpus: 8 },
     status: {
       phase,
       conditions: ready ? [{ type: "Ready", status: "True" }] : [],
@@ -73,7 +75,7 @@ export function node(name: string, ready: "True" | "Unknown", since = "2026-11-2
     apiVersion: "v1",
     kind: "Node",
     metadata: { name, uid: name, resourceVersion: "1" },
-    status: { conditions: [{ type: "Ready", status: ready, lastTransitionTime: since }] },
+    status: { conditions: [{ type: "Ready", status: ready, lastTransitionTime: since }], gpus: 8 },
   };
 }
 
@@ -98,3 +100,30 @@ export function group(
     stopping: undefined,
   };
 }
+
+/** Nothing is in the way of any group of the plan. */
+export function emptyNodes({ placement, gpusPerNode, nvlink }: ServingPlan): Capacity {
+  const domain = nvlink === undefined ? {} : { [nvlink.domainLabel]: "rack" };
+  const nodes = [...healthyNodes.values()].map((each) => ({
+    ...each,
+    metadata: { ...each.metadata, labels: { ...placement.nodeSelector, ...domain } },
+    status: { ...each.status, gpus: gpusPerNode },
+  }));
+  return { nodes, held: new Map(), reservations: [] };
+}
+
+/** What is observed of a deployment beside its groups, where nothing of it matters. */
+export const uneventful = {
+  resourceVersion: "1",
+  finalizers: [],
+  computeDomains: [],
+  occupied: new Set<string>(),
+  capacity: { nodes: [], held: new Map(), reservations: [] },
+  strays: [],
+  gangs: [],
+  workloads: [],
+  absent: [],
+  tombstones: new Map(),
+  takesTurn: false,
+  hasTurn: false,
+} as const;

@@ -6,6 +6,7 @@ import {
   formationPort,
   newFormation,
   openGatePatch,
+  type Pin,
 } from "../../../operator/deployment/formation.ts";
 import { type Move, nextMove } from "../../../operator/deployment/life.ts";
 import type { Circumstances } from "../../../operator/deployment/loss.ts";
@@ -15,6 +16,9 @@ import { group, healthyNodes, node, type PodState, pod } from "./fixtures.ts";
 const policy = recoveryPolicy(undefined);
 const now = Date.parse("2026-11-22T12:00:00Z");
 const calm: Circumstances = { nodes: healthyNodes, tombstones: new Map(), nodeLossTimeoutSeconds: 120, now };
+
+const fixed = { gate: schedulingGate, placementSeconds: 60 } as const;
+const nowhere: Pin = { domain: undefined, barredHosts: [], avoidedNodes: [] };
 
 const formation = (id: number, uids: readonly string[]): Formation =>
   newFormation(
@@ -41,7 +45,7 @@ const next = (pods: readonly (PodState | undefined)[], scene: Scene = {}): Move 
     recovery: scene.recovery ?? cleanRecovery("r1"),
     policy,
     circumstances: { ...calm, ...scene.circumstances },
-    gate: schedulingGate,
+    ...fixed,
   });
 const formed: Scene = { formation: formation(1, ["a", "b"]), baseline: [0, 0] };
 const broken: Recovery = {
@@ -74,6 +78,46 @@ describe("a group that comes up", () => {
     expect(next([running("a"), running("b")], formed)).toEqual({ move: "none" });
   });
 
+  test("gives back its nodes when the scheduler has none for some rank, and not before, nor where it says nothing", () => {
+    const opened = { ...formation(1, ["a", "b"]), at: now - 59_000, domain: "rack" };
+    const homeless = (words?: string) => {
+      const placed = group([running("a"), running("b")]);
+      const { nodeName: _, ...spec } = pod(1, running("b")).spec;
+      const refused = {
+        type: "PodScheduled",
+        status: "False",
+        reason: "Unschedulable",
+        message: words ?? "",
+      };
+      const conditions = words === undefined ? [] : [refused];
+      const second = { ...pod(1, running("b")), spec, status: { phase: "Pending", conditions } };
+      return { ...placed, pods: [placed.pods[0], second] };
+    };
+    const move = (words: string | undefined, at: number): Move =>
+      nextMove({
+        group: homeless(words),
+        formation: { ...opened, at },
+        baseline: undefined,
+        recovery: cleanRecovery("r1"),
+        policy,
+        circumstances: calm,
+        ...fixed,
+      });
+    expect(move("no memory", now - 59_000)).toEqual({ move: "wait", milliseconds: 1000 });
+    expect(move(undefined, now - 61_000)).toEqual({ move: "none" });
+    const back = move("no memory", now - 61_000);
+    const unplaced = { formation: 1, at: now, words: "no memory", domain: "rack" };
+    expect(back).toMatchObject({ move: "giveBack", recovery: { broken: 1, failures: [], unplaced } });
+    // The pod that has a node goes with the one that has none.
+    const recovery = back.move === "giveBack" ? back.recovery : cleanRecovery("r1");
+    expect(next([running("a"), running("b")], { formation: opened, recovery })).toMatchObject({
+      move: "stop",
+      stops: [{}, {}],
+      reason: "not all ranks of formation 1 got a node",
+    });
+    expect(next([gated("c"), gated("d")], { formation: opened, recovery })).toMatchObject({ move: "record" });
+  });
+
   test("waits for a queue that holds a gate of its own", () => {
     const queued = group([gated("a"), gated("b")]);
     queued.pods[0]?.spec.schedulingGates?.push({ name: "kueue.x-k8s.io/admission" });
@@ -84,7 +128,7 @@ describe("a group that comes up", () => {
       policy,
       circumstances: calm,
     };
-    expect(nextMove({ group: queued, gate: schedulingGate, ...scene })).toEqual({ move: "none" });
+    expect(nextMove({ group: queued, ...fixed, ...scene })).toEqual({ move: "none" });
   });
 
   test("keeps a pod at the gate whose peer was deleted there: nothing ran, so nothing is lost", () => {
@@ -193,7 +237,7 @@ describe("a loss", () => {
       Object.assign(second?.status?.containerStatuses?.[0] ?? {}, {
         state: { running: { startedAt: peerStartedAt } },
       });
-      return nextMove({ ...scene, policy, circumstances: calm, gate: schedulingGate });
+      return nextMove({ ...scene, policy, circumstances: calm, ...fixed });
     };
     expect(move(at(20))).toEqual({ move: "none" });
     expect(move(at(5))).toMatchObject({ move: "lose", loss: { pod: "pro-0-0", exitCode: 1 } });
@@ -303,9 +347,45 @@ test("ports of neighbouring formations leave room for what SGLang binds above th
 });
 
 test("a gate opens on the pod that was looked at, and no other of its name", () => {
-  const patch = openGatePatch(pod(0, gated("a")), { "mimo.dev/dist-port": "20000" }, []);
+  const patch = openGatePatch(pod(0, gated("a")), { "mimo.dev/dist-port": "20000" }, nowhere);
   expect(patch[0]).toEqual({ op: "test", path: "/metadata/uid", value: "a" });
   expect(patch.at(-1)).toEqual({ op: "remove", path: "/spec/schedulingGates" });
+});
+
+test("a gate opens on the way to the reserved domain, beside the affinity that a pod has already", () => {
+  const pin: Pin = { domain: ["clique", "a"], barredHosts: ["old"], avoidedNodes: ["blamed"] };
+  const held = pod(0, gated("a"));
+  const nodeAffinity = {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [
+        {
+          matchExpressions: [
+            { key: "clique", operator: "In", values: ["a"] },
+            { key: "kubernetes.io/hostname", operator: "NotIn", values: ["old"] },
+          ],
+        },
+      ],
+    },
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      {
+        weight: 100,
+        preference: {
+          matchExpressions: [{ key: "kubernetes.io/hostname", operator: "NotIn", values: ["blamed"] }],
+        },
+      },
+    ],
+  };
+  expect(openGatePatch(held, {}, pin)).toContainEqual({
+    op: "add",
+    path: "/spec/affinity",
+    value: { nodeAffinity },
+  });
+  const bound = { ...held, spec: { ...held.spec, affinity: { podAffinity: {} } } };
+  expect(openGatePatch(bound, {}, pin)).toContainEqual({
+    op: "add",
+    path: "/spec/affinity/nodeAffinity",
+    value: nodeAffinity,
+  });
 });
 
 /** A group as it may be found, and as the cluster goes on with it. */

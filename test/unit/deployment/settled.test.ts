@@ -10,7 +10,7 @@ import { type Child, childView } from "../../../operator/deployment/objects.ts";
 import type { Observed } from "../../../operator/deployment/observed.ts";
 import { nameOf } from "../../../operator/deployment/steps.ts";
 import { planDeployment } from "../../../synth/plan.ts";
-import { group, healthyNodes } from "./fixtures.ts";
+import { group, healthyNodes, uneventful } from "./fixtures.ts";
 
 const namespace = "team-a";
 const name = "pro";
@@ -56,17 +56,11 @@ const observed = (children: readonly Child[], live: Child): Observed => ({
   annotations: {},
   status: undefined,
   platform,
-  takesTurn: false,
-  hasTurn: false,
+  ...uneventful,
   revisions: [revision],
   groups: [{ ...served, statefulSet: live }],
-  strays: [],
-  gangs: [],
-  workloads: [],
-  absent: [],
   children,
   nodes: healthyNodes,
-  tombstones: new Map(),
   now: Date.parse("2026-11-22T12:00:00Z"),
 });
 

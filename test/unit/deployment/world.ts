@@ -1,17 +1,28 @@
-import { controllerRevision, groupStatefulSet, sharedObjects } from "../../../charts/render.ts";
+import { computeDomainFinalizer } from "../../../charts/names.ts";
+import {
+  computeDomain,
+  controllerRevision,
+  groupStatefulSet,
+  sharedObjects,
+} from "../../../charts/render.ts";
 import { freeze } from "../../../charts/revision.ts";
 import { deploymentSpec } from "../../../crds/deployment.ts";
 import type { DeploymentStatus } from "../../../crds/status.ts";
 import { type Decision, decide } from "../../../operator/deployment/decide.ts";
 import { type Revision, specHash } from "../../../operator/deployment/frozen.ts";
 import type { Group } from "../../../operator/deployment/groups.ts";
-import { type Child, childView } from "../../../operator/deployment/objects.ts";
+import {
+  type Child,
+  type ComputeDomain,
+  childView,
+  computeDomainView,
+} from "../../../operator/deployment/objects.ts";
 import type { Observed } from "../../../operator/deployment/observed.ts";
 import type { Obstacle } from "../../../operator/deployment/obstacles.ts";
 import { recoveryPolicy } from "../../../operator/deployment/recovery.ts";
 import { report } from "../../../operator/deployment/report.ts";
 import { planDeployment } from "../../../synth/plan.ts";
-import { group, healthyNodes, type PodState } from "./fixtures.ts";
+import { emptyNodes, group, healthyNodes, type PodState, uneventful } from "./fixtures.ts";
 
 export const namespace = "team-a";
 export const name = "pro";
@@ -52,6 +63,12 @@ export function groupOn(revision: Revision, id: number, pods: readonly (PodState
   return { ...group(ofRevision, { id, revision: hash }), statefulSet: stored(object, `sts-${id}`) };
 }
 
+const domainOf = ({ plan }: Revision, groupId: number): ComputeDomain => {
+  const object = computeDomain({ plan, groupId, ownerUid: owner.uid });
+  const metadata = { ...object?.metadata, uid: `domain-${groupId}`, resourceVersion: "1" };
+  return computeDomainView.parse({ ...object, metadata });
+};
+
 export interface Scene {
   readonly spec: object;
   readonly revisions?: readonly Revision[];
@@ -71,20 +88,19 @@ export function observed({ spec, revisions = [], groups = [], annotations = {}, 
     spec: { ok: true, value: deploymentSpec.parse(spec) },
     status,
     platform: { ok: true, value: undefined },
-    takesTurn: false,
-    hasTurn: false,
+    ...uneventful,
+    ...(newest !== undefined && { capacity: emptyNodes(newest.plan) }),
+    ...(newest?.plan.nvlink !== undefined && {
+      finalizers: [computeDomainFinalizer],
+      computeDomains: groups.map(({ id }) => domainOf(newest, id)),
+    }),
     revisions,
     groups,
-    strays: [],
-    gangs: [],
-    workloads: [],
-    absent: [],
     children:
       newest === undefined
         ? []
         : sharedObjects(newest.plan, owner).map((object, index) => stored(object, `shared-${index}`)),
     nodes: healthyNodes,
-    tombstones: new Map(),
     now,
   };
 }

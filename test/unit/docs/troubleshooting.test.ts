@@ -27,7 +27,12 @@ const words = (path: string): string[] =>
 const reasons = [
   ...Object.keys(refusalCodes),
   ...groupStates,
-  ...["operator/deployment/conditions.ts", "operator/deployment/obstacles.ts"]
+  ...[
+    "operator/deployment/conditions.ts",
+    "operator/deployment/obstacles.ts",
+    "operator/deployment/opening.ts",
+    "operator/deployment/shortage.ts",
+  ]
     .flatMap(words)
     .filter((word) => !noReasons.has(word) && !word.endsWith("Error")),
   ...words("operator/deployment/observe.ts").filter((word) => word.startsWith("Invalid")),

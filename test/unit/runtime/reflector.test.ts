@@ -122,7 +122,7 @@ async function start(items: KubeObject[], onChange?: () => void): Promise<Script
   const reflector = startReflector<KubeObject>({
     client,
     resource: pods,
-    transform: (object) => object,
+    transform: (object) => (object.metadata.labels?.drop === "yes" ? undefined : object),
     indexes: { app: (object) => [object.metadata.labels?.app ?? []].flat() },
     onChange: (old, current) => {
       const version = (object: KubeObject) => `${object.metadata.uid}@${object.metadata.resourceVersion}`;
@@ -354,6 +354,22 @@ describe("faults", () => {
   });
 });
 
+test("an object that is of no use leaves the cache, and comes back when it is", async () => {
+  const script = await startWatching([pod("a", "3")]);
+  const useless = pod("a", "11", "uid-a", { drop: "yes" });
+  script.send(
+    { type: "MODIFIED", object: useless },
+    { type: "ADDED", object: pod("b", "12", "uid-b", { drop: "yes" }) },
+  );
+  await vi.waitFor(() => expect(script.changes).toEqual(["uid-a@3 > -"]));
+  script.send(
+    { type: "MODIFIED", object: pod("a", "13") },
+    { type: "DELETED", object: pod("a", "14", "uid-a", { drop: "yes" }) },
+  );
+  await vi.waitFor(() => expect(script.changes.slice(1)).toEqual(["- > uid-a@13", "uid-a@13 > -"]));
+  expect(script.reflector.list()).toEqual([]);
+});
+
 describe("an API that is not served", () => {
   const notServed = {
     code: 404,
@@ -361,12 +377,12 @@ describe("an API that is not served", () => {
     message: "the server could not find the requested resource",
   };
 
-  test("is reported absent, counts as synced, and is looked for again after 5 minutes", async () => {
+  test("is reported absent, counts as synced, and is looked for again after 30 seconds", async () => {
     const script = await start([]);
     script.listed = notServed;
     await script.reflector.synced;
     expect(script.reflector.state()).toBe("absent");
-    await script.clock.advance(299_000);
+    await script.clock.advance(29_000);
     expect(script.lists).toHaveLength(1);
     script.listed = { resourceVersion: "70", items: [pod("a", "69")] };
     await script.clock.advance(1_000);

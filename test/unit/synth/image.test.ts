@@ -19,6 +19,7 @@ describe("the image", () => {
     expect(image).toEqual({
       reference: `registry.example.com/mirror/lmsysorg/sglang:dev-mimo-v2.5@${digest}`,
       pullPolicy: "IfNotPresent",
+      leastDriver: "525.60.13",
       pullSecrets: ["mirror"],
     });
     expect(warnings.join("\n")).not.toContain("can move");
