@@ -52,10 +52,11 @@ test.each([
     expect(await cluster.pods(namespace)).toEqual([]);
 
     await applyDocuments(cluster.controlPlane, [kinds[kind]]);
+    const gangs = `/apis/${apiVersion}/namespaces/${namespace}/podgroups`;
+    await eventually("the kind is served", () => cluster.list(gangs), 120);
     // A running operator looks for new APIs every 5 minutes.
     await operator.stop();
     operator = await startOperator(cluster.controlPlane);
-    const gangs = `/apis/${apiVersion}/namespaces/${namespace}/podgroups`;
     await eventually("both gangs", async () => ((await cluster.list(gangs)).length === 2 ? true : undefined));
     const gang = await cluster.get(`${gangs}/pro-0`);
     expect(gang.spec).toMatchObject({
