@@ -1,7 +1,10 @@
 import { styleText } from "node:util";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { hardwareKinds, variants } from "../../crds/names.ts";
 import type { Cluster, ClusterOptions } from "./cluster-access.ts";
 import type { DiffOptions } from "./diff.ts";
+import type { Wish } from "./doctor/diagnose.ts";
+import type { DoctorFormat } from "./doctor/doctor.ts";
 import type { LogsOptions } from "./logs.ts";
 import type { StatusFormat } from "./status.ts";
 
@@ -103,9 +106,40 @@ export function addClusterCommands(program: Command, { columns, examples }: Clus
       await onCluster(options, (cluster) => copyLog(cluster, name, options));
     });
 
+  command(
+    "doctor",
+    "",
+    "Look at a cluster, and say which variants it can serve on which hardware, and what is missing.",
+  )
+    .addOption(new Option("--variant <name>", "of this variant alone, in detail").choices(variants))
+    .addOption(new Option("--hardware <kind>", "on this hardware alone, in detail").choices(hardwareKinds))
+    .addOption(
+      new Option("-o, --output <format>", "for people or for programs").choices(formats).default("table"),
+    )
+    .addHelpText(
+      "after",
+      "\nExit status: 1 also when nothing that --variant and --hardware ask for can be served.",
+    )
+    .addHelpText(
+      "after",
+      examples("doctor", "doctor --variant MiMo-V2.5-Pro --hardware GB300", "doctor -o json"),
+    )
+    .action(
+      async ({ variant, hardware, output, ...options }: ClusterOptions & Wish & { output: DoctorFormat }) => {
+        const wish = {
+          ...(variant !== undefined && { variant }),
+          ...(hardware !== undefined && { hardware }),
+        };
+        await onCluster(options, async (cluster) => {
+          const { doctor } = await import("./doctor/doctor.ts");
+          process.exitCode = await doctor(cluster, wish, output, columns());
+        });
+      },
+    );
+
   function command(verb: string, argument: string, description: string): Command {
     return program
-      .command(`${verb} ${argument}`)
+      .command(`${verb} ${argument}`.trimEnd())
       .description(description)
       .option("-n, --namespace <name>", "namespace (default: the context's)")
       .option("--context <name>", "context of the kubeconfig")

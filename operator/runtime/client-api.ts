@@ -94,6 +94,8 @@ export interface Client {
   /** The same as it comes, in whatever pieces. Never retried. */
   streamLog(ref: ObjectRef, options: LogStreamOptions): Promise<AsyncIterable<Uint8Array>>;
   watch(resource: ApiResource, options: WatchOptions): AsyncGenerator<WatchEvent>;
+  /** Of the API server, such as "v1.36.3". */
+  version(options?: CallOptions): Promise<string>;
   /** Plurals of the resources served under a group version; empty when the group version is not served. */
   discover(apiVersion: string, options?: CallOptions): Promise<ReadonlySet<string>>;
 }

@@ -233,18 +233,19 @@ export function createClient(connection: Connection, options: ClientOptions): Cl
         signal,
       }),
 
+    version: async (callOptions = {}) => {
+      const { gitVersion } = JSON.parse(await send(pathCall("/version"), callOptions)) as {
+        gitVersion: string;
+      };
+      return gitVersion;
+    },
+
     discover: async (apiVersion, callOptions = {}) => {
       try {
         const path = groupVersionPath(apiVersion);
-        const shape = {
-          verb: "get",
-          resource: path,
-          target: "",
-          method: "GET",
-          path,
-          idempotent: true,
-        } as const;
-        const found = JSON.parse(await send(shape, callOptions)) as { resources: { name: string }[] };
+        const found = JSON.parse(await send(pathCall(path), callOptions)) as {
+          resources: { name: string }[];
+        };
         return new Set(found.resources.map((each) => each.name).filter((name) => !name.includes("/")));
       } catch (error) {
         if (isNotFound(error)) return new Set();
@@ -253,6 +254,9 @@ export function createClient(connection: Connection, options: ClientOptions): Cl
     },
   };
 }
+
+const pathCall = (path: string) =>
+  ({ verb: "get", resource: path, target: "", method: "GET", path, idempotent: true }) as const;
 
 const logCall = (ref: ObjectRef, query: Query) =>
   ({

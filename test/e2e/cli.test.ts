@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
 import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
 import { freePort } from "../controlplane/ports.ts";
@@ -141,6 +142,38 @@ describe("mimo logs", () => {
       code: 1,
       stderr: expect.stringContaining("there is no pod flash-0-1"),
     });
+  });
+});
+
+describe("mimo doctor", () => {
+  const report = z.object({
+    cluster: z.array(z.object({ about: z.string(), verdict: z.string(), found: z.string() })),
+    pairs: z.array(
+      z.object({ variant: z.string(), hardware: z.string(), decisive: z.object({ verdict: z.string() }) }),
+    ),
+  });
+
+  test("says what the cluster can serve, and what keeps it from the rest", async () => {
+    const { cluster: checks, pairs } = report.parse(JSON.parse(await printed("doctor", "-o", "json")));
+    const verdicts = Object.fromEntries(checks.map(({ about, verdict }) => [about, verdict]));
+    // Here the operator is a process.
+    expect(verdicts).toMatchObject({ Kubernetes: "ok", CRDs: "ok", Operator: "failed", "GPU nodes": "ok" });
+    const served = pairs.filter(({ decisive }) => decisive.verdict === "ok").map(({ hardware }) => hardware);
+    expect(new Set(served)).toEqual(new Set(["H200"]));
+  });
+
+  test("ends with 1 for a pair that can't be served, with the reason", async () => {
+    const { code, stdout } = await mimo("doctor", "--variant", "MiMo-V2.5-Pro", "--hardware", "GB300");
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✘ fails +Nodes +no node has nvidia\.com\/gpu\.product=NVIDIA-GB300/);
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test("leaves unknown what its user may not see", async () => {
+    const kubeconfig = await serviceAccountKubeconfig(cluster.controlPlane, "default", "default");
+    const { code, stdout } = await run(["doctor", "--kubeconfig", kubeconfig]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\? unknown +GPU nodes +these credentials may not see it/);
   });
 });
 
