@@ -95,7 +95,7 @@ export function driverOf(node: Node): string | undefined {
 }
 
 /** GPUs cut up or handed out several times: a rank needs whole ones to itself. */
-function isShared(node: Node): boolean {
+export function isShared(node: Node): boolean {
   const product = productOf(node) ?? "";
   const strategy = labelOf(node, "nvidia.com/gpu.sharing-strategy") ?? "none";
   const replicas = Number(labelOf(node, "nvidia.com/gpu.replicas") ?? 1);
