@@ -101,6 +101,13 @@ describe("the API server takes every object as it is rendered and stores all of 
       podLabels: { team: "a" },
       podAnnotations: { "example.com/note": "on: the house" },
     }),
+    "two nodes with EFA and hugepages": twoNodePlan({
+      resources: {
+        ...twoNodePlan().resources,
+        devices: { "vpc.amazonaws.com/efa": "16", "hugepages-2Mi": "5120Mi" },
+      },
+    }),
+    "two nodes in their own network": twoNodePlan({ hostPort: 19_000 }),
     "the longest name": twoNodePlan({ name: `a${"b".repeat(39)}` }),
   };
 
@@ -170,6 +177,13 @@ describe("a namespace that enforces the Pod Security level baseline", () => {
   test("refuses ranks that do, for IPC_LOCK and nothing else", async () => {
     await expect(dryRun(podOf(twoNodePlan()))).rejects.toThrow(
       /baseline:latest\\": non-default capabilities \(container \\"sglang\\" must not include \\"IPC_LOCK\\" in [^)]*\)"/,
+    );
+  });
+
+  test("refuses ranks in their node's network, for that and its port", async () => {
+    const plan = twoNodePlan({ resources: withoutDevices, hostPort: 19_000 });
+    await expect(dryRun(podOf(plan))).rejects.toThrow(
+      /baseline:latest\\": host namespaces \(hostNetwork=true\), hostPort \(container \\"sglang\\" uses hostPort 19000\)"/,
     );
   });
 });
