@@ -27,6 +27,7 @@ export const resources = {
   podDisruptionBudgets: namespaced("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
   networkPolicies: namespaced("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
   nodes: clusterScoped("", "v1", "nodes", "Node"),
+  resourceQuotas: namespaced("", "v1", "resourcequotas", "ResourceQuota"),
   leases: namespaced("coordination.k8s.io", "v1", "leases", "Lease"),
   events: namespaced("events.k8s.io", "v1", "events", "Event"),
 } as const satisfies Record<string, ApiResource>;

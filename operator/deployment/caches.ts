@@ -21,7 +21,10 @@ import {
   type Pod,
   platformView,
   podView,
+  type Quota,
+  quotaView,
 } from "./objects.ts";
+import { gpuQuotaOf } from "./quota.ts";
 import { isKnown } from "./settled.ts";
 import { createTombstones, type Tombstones } from "./tombstones.ts";
 import { holdsUpWave, updateReason } from "./wave.ts";
@@ -44,6 +47,7 @@ export interface Caches {
   readonly pods: Store<Pod>;
   readonly nodes: Reflector<Node>;
   readonly tombstones: Tombstones;
+  readonly quotas: Store<Quota>;
   readonly statefulSets: Store<Child>;
   readonly revisions: Store<Child>;
   /** Services, disruption budgets, network policies. */
@@ -143,6 +147,22 @@ export function startCaches(options: CacheOptions): Caches {
       for (const pod of pods.byIndex(byNode, name)) deploymentKeys(pod).forEach(onDeployment);
     },
   });
+  const left = (quota: Quota | undefined): number => {
+    const gpus = quota && gpuQuotaOf(quota);
+    return gpus === undefined ? Number.POSITIVE_INFINITY : gpus.hard - gpus.used;
+  };
+  const quotas = inNamespaces<Quota>({
+    ...common,
+    resource: resources.resourceQuotas,
+    transform: (object) => quotaView.parse(object),
+    onChange: (old, current) => {
+      // Every pod counts against it; only room for more is news.
+      if (left(current) <= left(old)) return;
+      const namespace = (current ?? old)?.metadata.namespace;
+      for (const { metadata } of deployments.list(namespace))
+        onDeployment(keyOf(metadata.namespace, metadata.name));
+    },
+  });
   const statefulSets = children(resources.statefulSets, labels.deployment);
   const revisions = children(resources.controllerRevisions, labels.revisionOf);
   const shared = [resources.services, resources.podDisruptionBudgets, resources.networkPolicies].map(
@@ -154,6 +174,7 @@ export function startCaches(options: CacheOptions): Caches {
     pods,
     nodes,
     tombstones,
+    quotas,
     statefulSets,
     revisions,
     shared,

@@ -6,9 +6,10 @@ import type { DeploymentSpec } from "../../crds/deployment.ts";
 import { adoption, creation, deletion, find, isOurs, keep } from "./children.ts";
 import type { Revision } from "./frozen.ts";
 import { deadPods, groupWork, removeGroup, restartGroup, updateGroup } from "./group-steps.ts";
-import { type Group, isServing } from "./groups.ts";
+import { type Group, isServing, presentPods } from "./groups.ts";
 import { type Circumstances, nodeTimeouts } from "./loss.ts";
 import type { Observed } from "./observed.ts";
+import { quotaRoom } from "./quota.ts";
 import { recoveryPolicy } from "./recovery.ts";
 import { isRestartDue, restartWish, withRestartMark } from "./restart.ts";
 import { revisionFailure } from "./revision-failure.ts";
@@ -33,6 +34,8 @@ export interface Decision {
   readonly maxUnavailable: number;
   /** Objects in the way: they have our name and another controller. */
   readonly conflicts: readonly string[];
+  /** Why groups that are wanted aren't made. */
+  readonly shortage?: string;
   /** Why the target revision gets no further. */
   readonly failure?: string;
   /** When to look again though nothing happens. */
@@ -104,7 +107,13 @@ export function decide(observed: Observed): Decision {
       template: of.template,
       owner,
     });
-  const newcomers = Array.from({ length: plan.create }, (_, index) => nextGroupId + index);
+  const room = quotaRoom(
+    observed.gpuQuotas,
+    plan.create,
+    revision.plan.nodes * revision.plan.gpusPerNode,
+    revision.plan.gpusPerNode * lackedPods(staying),
+  );
+  const newcomers = Array.from({ length: room.groups }, (_, index) => nextGroupId + index);
   // While the target is held back, scaling goes on with what is known to serve.
   const known = rollout.held ? revisionOf(staying.find(serves)?.revision ?? "") : undefined;
   const creations = newcomers.map((id) =>
@@ -162,6 +171,7 @@ export function decide(observed: Observed): Decision {
     toRestart: due.length,
     maxUnavailable: rollout.maxUnavailable,
     conflicts,
+    ...(room.shortage === undefined ? {} : { shortage: room.shortage }),
     ...(failure === undefined ? {} : { failure }),
     ...(wakes.length === 0 ? {} : { wakeMilliseconds: Math.min(...wakes) }),
   };
@@ -186,6 +196,10 @@ function driftOf(group: Group, own: Revision, render: Render, owner: OwnerRefere
 type Render = (revision: Revision, groupId: number) => KubeObject;
 
 const serves = (group: Group): boolean => isServing(group, labels.revision);
+
+/** Pods that StatefulSets are about to make. */
+const lackedPods = (groups: readonly Group[]): number =>
+  groups.reduce((sum, group) => sum + group.ranks - presentPods(group).length, 0);
 
 /** Marked to stop, or already being removed: its id is not used again. */
 const isLeaving = ({ stopping, statefulSet }: Group): boolean =>

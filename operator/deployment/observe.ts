@@ -14,6 +14,7 @@ import { keyOf } from "./keys.ts";
 import { type Child, controllerOf, type Deployment, type Node, type Platform, type Pod } from "./objects.ts";
 import type { Observed, Reading } from "./observed.ts";
 import { groupProgress } from "./progress.ts";
+import { gpuQuotaOf } from "./quota.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
 import { restartRecord } from "./restart.ts";
 import { type Standing, updateReason, updateReasons } from "./wave.ts";
@@ -117,6 +118,7 @@ export function observe(
     groups,
     strays: pods.filter((pod) => !owned.has(pod)),
     children: caches.shared.flatMap((cache) => cache.byIndex(byDeployment, key)),
+    gpuQuotas: caches.quotas.list(namespace).flatMap((quota) => gpuQuotaOf(quota) ?? []),
     nodes: nodesOf(pods, caches),
     tombstones: caches.tombstones.of(key),
     now,

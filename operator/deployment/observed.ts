@@ -6,6 +6,7 @@ import type { Refusal } from "../../synth/serving-plan.ts";
 import type { Revision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
 import type { Child, Node, Pod } from "./objects.ts";
+import type { GpuQuota } from "./quota.ts";
 
 /** What a stored object says, or why it can't be read: a field of another version, or a hand in etcd. */
 export type Reading<T> =
@@ -33,6 +34,8 @@ export interface Observed {
   readonly strays: readonly Pod[];
   /** Services, disruption budgets and network policies that carry the deployment's label, whoever controls them. */
   readonly children: readonly Child[];
+  /** Of the namespace. */
+  readonly gpuQuotas: readonly GpuQuota[];
   /** Nodes that the pods are on, by name; one that is gone is missing. */
   readonly nodes: ReadonlyMap<string, Node>;
   /** Last sight of pods that are gone, by UID. */

@@ -63,6 +63,7 @@ const observed = (children: readonly Child[], live: Child): Observed => ({
   strays: [],
   children,
   nodes: healthyNodes,
+  gpuQuotas: [],
   tombstones: new Map(),
   now: Date.parse("2026-11-22T12:00:00Z"),
 });

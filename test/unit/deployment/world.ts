@@ -81,6 +81,7 @@ export function observed({ spec, revisions = [], groups = [], annotations = {}, 
         ? []
         : sharedObjects(newest.plan, owner).map((object, index) => stored(object, `shared-${index}`)),
     nodes: healthyNodes,
+    gpuQuotas: [],
     tombstones: new Map(),
     now,
   };
