@@ -54,6 +54,8 @@ export const access: readonly Access[] = [
   { resource: resources.pods, subresource: "log", verbs: ["get"], reach: "Cluster", optional: true },
   // Whether a node answers decides about the pods on it, and what is free about where a group may open.
   { resource: resources.nodes, verbs: ["list", "watch"], reach: "Cluster" },
+  // No group is made that the namespace's quota of GPUs has no room for.
+  { resource: resources.resourceQuotas, verbs: ["list", "watch"], reach: "Cluster" },
   { resource: resources.events, verbs: ["create", "patch"], reach: "Cluster" },
   // A name can't limit who may create.
   { resource: resources.leases, verbs: ["create"], reach: "OperatorNamespace" },

@@ -32,6 +32,7 @@ export const resources = {
   nativePodGroups: namespaced("scheduling.k8s.io", "v1alpha2", "podgroups", "PodGroup"),
   computeDomains: namespaced("resource.nvidia.com", "v1beta1", "computedomains", "ComputeDomain"),
   nodes: clusterScoped("", "v1", "nodes", "Node"),
+  resourceQuotas: namespaced("", "v1", "resourcequotas", "ResourceQuota"),
   leases: namespaced("coordination.k8s.io", "v1", "leases", "Lease"),
   events: namespaced("events.k8s.io", "v1", "events", "Event"),
 } as const satisfies Record<string, ApiResource>;

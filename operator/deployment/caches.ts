@@ -27,9 +27,12 @@ import {
   type Pod,
   platformView,
   podView,
+  type Quota,
+  quotaView,
   type Workload,
   workloadView,
 } from "./objects.ts";
+import { gpuQuotaOf } from "./quota.ts";
 import { isKnown } from "./settled.ts";
 import { createTombstones, type Tombstones } from "./tombstones.ts";
 import { holdsUpWave, updateReason } from "./wave.ts";
@@ -57,6 +60,7 @@ export interface Caches {
   readonly computeDomains: Store<ComputeDomain>;
   servesComputeDomains(): boolean;
   readonly tombstones: Tombstones;
+  readonly quotas: Store<Quota>;
   readonly statefulSets: Store<Child>;
   readonly revisions: Store<Child>;
   readonly workloads: Store<Workload>;
@@ -167,6 +171,22 @@ export function startCaches(options: CacheOptions): Caches {
       for (const pod of pods.byIndex(byNode, name)) deploymentKeys(pod).forEach(onDeployment);
     },
   });
+  const left = (quota: Quota | undefined): number => {
+    const gpus = quota && gpuQuotaOf(quota);
+    return gpus === undefined ? Number.POSITIVE_INFINITY : gpus.hard - gpus.used;
+  };
+  const quotas = inNamespaces<Quota>({
+    ...common,
+    resource: resources.resourceQuotas,
+    transform: (object) => quotaView.parse(object),
+    onChange: (old, current) => {
+      // Every pod counts against it; only room for more is news.
+      if (left(current) <= left(old)) return;
+      const namespace = (current ?? old)?.metadata.namespace;
+      for (const { metadata } of deployments.list(namespace))
+        onDeployment(keyOf(metadata.namespace, metadata.name));
+    },
+  });
   const statefulSets = children(resources.statefulSets, labels.deployment);
   const revisions = children(resources.controllerRevisions, labels.revisionOf);
   const computeDomains = startNamespacedReflectors<ComputeDomain>(namespaces, {
@@ -210,6 +230,7 @@ export function startCaches(options: CacheOptions): Caches {
     computeDomains: computeDomains.store,
     servesComputeDomains: () => computeDomains.reflectors.every((cache) => cache.state() !== "absent"),
     tombstones,
+    quotas,
     statefulSets,
     revisions,
     workloads,

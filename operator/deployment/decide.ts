@@ -27,6 +27,7 @@ import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleRetrySeconds } from "./obstacles.ts";
 import type { Site } from "./opening.ts";
 import { missingQueue, releaseSteps } from "./queueing.ts";
+import { quotaRoom } from "./quota.ts";
 import { recoveryPolicy } from "./recovery.ts";
 import type { Pledge } from "./reservations.ts";
 import { isRestartDue, restartWish, withRestartMark } from "./restart.ts";
@@ -61,6 +62,8 @@ export interface Decision {
   readonly channelTroubles: readonly string[];
   /** Nodes that groups count on from now on. */
   readonly pledges: readonly Pledge[];
+  /** Why groups that are wanted aren't made. */
+  readonly shortage?: string;
   /** Why the target revision gets no further. */
   readonly failure?: string;
   /** When to look again though nothing happens. */
@@ -134,7 +137,13 @@ export function decide(observed: Observed): Decision {
       template: of.template,
       owner,
     });
-  const newcomers = Array.from({ length: plan.create }, (_, index) => nextGroupId + index);
+  const room = quotaRoom(
+    observed.gpuQuotas,
+    plan.create,
+    revision.plan.nodes * revision.plan.gpusPerNode,
+    revision.plan.gpusPerNode * lackedPods(staying),
+  );
+  const newcomers = Array.from({ length: room.groups }, (_, index) => nextGroupId + index);
   // While the target is held back, scaling goes on with what is known to serve.
   const known = rollout.held ? revisionOf(staying.find(serves)?.revision ?? "") : undefined;
   const obstacle = missingQueue(revision.plan, observed.absent);
@@ -245,6 +254,7 @@ export function decide(observed: Observed): Decision {
       return isIn && typeof domain === "object" ? (channelTrouble(domain) ?? []) : [];
     }),
     pledges: works.flatMap(({ pledge }) => pledge ?? []),
+    ...(room.shortage === undefined ? {} : { shortage: room.shortage }),
     ...(failure === undefined ? {} : { failure }),
     ...(wakes.length === 0 ? {} : { wakeMilliseconds: Math.min(...wakes) }),
   };
@@ -274,6 +284,9 @@ const serves = (group: Group): boolean => isServing(group, labels.revision);
 const addsNodes = (plan: ServingPlan | undefined, { platform }: Observed): boolean =>
   platform.ok &&
   platform.value?.hardware?.find(({ kind }) => kind === plan?.hardware)?.nodesOnDemand === true;
+/** Pods that StatefulSets are about to make. */
+const lackedPods = (groups: readonly Group[]): number =>
+  groups.reduce((sum, group) => sum + group.ranks - presentPods(group).length, 0);
 
 /** Marked to stop, or already being removed: its id is not used again. */
 const isLeaving = ({ stopping, statefulSet }: Group): boolean =>

@@ -179,6 +179,20 @@ export const deploymentView = z.object({
 });
 export type Deployment = z.output<typeof deploymentView>;
 
+const amounts = z.record(z.string(), z.string());
+
+export const quotaView = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata,
+  spec: z.object({
+    scopes: z.array(z.string()).exactOptional(),
+    scopeSelector: z.unknown().optional(),
+  }),
+  status: z.object({ hard: amounts.exactOptional(), used: amounts.exactOptional() }).exactOptional(),
+});
+export type Quota = z.output<typeof quotaView>;
+
 export const platformView = z.object({
   apiVersion: z.string(),
   kind: z.string(),

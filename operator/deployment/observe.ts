@@ -25,6 +25,7 @@ import {
 import type { Observed, Reading } from "./observed.ts";
 import { groupProgress } from "./progress.ts";
 import { queueHold } from "./queueing.ts";
+import { gpuQuotaOf } from "./quota.ts";
 import { cleanRecovery, recoveryRecord } from "./recovery.ts";
 import type { Pledge, Reservations } from "./reservations.ts";
 import { restartRecord } from "./restart.ts";
@@ -145,6 +146,7 @@ export function observe(
       held: caches.capacity.held,
       reservations: reservations.open(),
     },
+    gpuQuotas: caches.quotas.list(namespace).flatMap((quota) => gpuQuotaOf(quota) ?? []),
     nodes: nodesOf(pods, caches),
     tombstones: caches.tombstones.of(key),
     now,

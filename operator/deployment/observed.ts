@@ -7,6 +7,7 @@ import type { Revision } from "./frozen.ts";
 import type { Group } from "./groups.ts";
 import type { Child, ComputeDomain, Node, Pod, Workload } from "./objects.ts";
 import type { Capacity } from "./placement.ts";
+import type { GpuQuota } from "./quota.ts";
 
 /** What a stored object says, or why it can't be read: a field of another version, or a hand in etcd. */
 export type Reading<T> =
@@ -48,6 +49,8 @@ export interface Observed {
   readonly occupied: ReadonlySet<string>;
   /** Of the whole cluster. */
   readonly capacity: Capacity;
+  /** Of the namespace. */
+  readonly gpuQuotas: readonly GpuQuota[];
   /** Nodes that the pods are on, by name; one that is gone is missing. */
   readonly nodes: ReadonlyMap<string, Node>;
   /** Last sight of pods that are gone, by UID. */

@@ -188,12 +188,14 @@ function factsOf(
           reason: "NameTaken",
           message: `${decision.conflicts.join(", ")}: another controller owns it; it is left as it is`,
         };
+  const short: Obstacle | undefined =
+    decision.shortage === undefined ? undefined : { reason: "QuotaExceeded", message: decision.shortage };
   return {
     name: deployment.metadata.name,
     namespace: deployment.metadata.namespace ?? "",
     generation: deployment.metadata.generation,
     decision,
-    obstacle: obstacle ?? decision.obstacle ?? taken,
+    obstacle: obstacle ?? decision.obstacle ?? taken ?? short,
     groups: observed.groups,
     policy: recoveryPolicy(observed.spec.ok ? observed.spec.value.recovery : undefined),
   };

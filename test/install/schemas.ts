@@ -28,7 +28,8 @@ export async function writeSchemas(server: ApiAccess, folder: string): Promise<v
   await writeFile(join(folder, "definitions.json"), JSON.stringify({ definitions: strict }));
   for (const [name, schema] of Object.entries(definitions)) {
     for (const { group, version, kind } of schema["x-kubernetes-group-version-kind"]) {
-      const file = `${group}_${kind.toLowerCase()}_${version}.json`;
+      // kubeconform takes "v1" for the group of what has none.
+      const file = `${group || version}_${kind.toLowerCase()}_${version}.json`;
       const $ref = `definitions.json#/definitions/${name}`;
       await writeFile(join(folder, file), JSON.stringify({ $ref }));
     }

@@ -82,6 +82,24 @@ describe("a tenant with the role edit", () => {
       await tenant.run(["create", "--dry-run=server", "-f", "-"], deployment("allowed", spec));
   });
 
+  test("is told before any pod when the namespace has too few GPUs, and served when it has more", async () => {
+    const setQuota = (gpus: number) =>
+      callApi(cluster.controlPlane, "/api/v1/namespaces/team-a/resourcequotas/mimo-gpus", {
+        method: "PATCH",
+        body: { spec: { hard: { "requests.nvidia.com/gpu": gpus } } },
+        contentType: "application/merge-patch+json",
+      });
+    await setQuota(8);
+    await tenant.run(["create", "-f", "-"], deployment("flash", { replicas: 2 }));
+    const { message } = await cluster.condition("team-a", "flash", "Stalled", "True", "QuotaExceeded");
+    expect(message).toMatch(
+      /^1 of the wanted serving groups would need 8 GPUs each; ResourceQuota mimo-gpus allows the namespace 8, of which \d are taken\. Raise/,
+    );
+    expect(await cluster.list("/apis/apps/v1/namespaces/team-a/statefulsets")).toHaveLength(1);
+    await setQuota(32);
+    await cluster.becomesReady("team-a", "flash");
+  });
+
   test("gets the hardware that the labels of the namespace give, and no other tenant's", async () => {
     const researchers = await createTenant(cluster.controlPlane, "team-r", { team: "research" });
     const fleet = deployment("fleet", { variant: "MiMo-V2.5", hardware: "GB300", replicas: 0 });

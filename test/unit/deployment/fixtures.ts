@@ -123,6 +123,7 @@ export const uneventful = {
   gangs: [],
   workloads: [],
   absent: [],
+  gpuQuotas: [],
   tombstones: new Map(),
   takesTurn: false,
   hasTurn: false,
