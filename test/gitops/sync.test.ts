@@ -10,6 +10,7 @@ import type { KubeObject } from "../../charts/kubernetes.ts";
 import { annotations } from "../../charts/names.ts";
 import { callApi } from "../controlplane/api.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
+import { gpuNode } from "../controlplane/nodes.ts";
 import { deploymentsPath, startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { type RunningOperator, startOperator } from "../e2e/operator.ts";
@@ -32,17 +33,20 @@ const examples = globSync("*.yaml", { cwd: examplesFolder }).flatMap((file) => {
   }));
 });
 const deployments = examples.filter(({ object }) => object.kind === "MiMoDeployment");
+/** Enough for all examples at once. */
+const nodes = (["H200", "B200", "GB300"] as const).flatMap((kind) =>
+  Array.from({ length: 20 }, (_, index) => gpuNode({ kind, name: `${kind.toLowerCase()}-${index}` })),
+);
 const autoscaled = { variant: "MiMo-V2-Flash", hardware: "H200" };
 
 /** What Argo CD applies: Git's text, with its mark on it. */
 function tracked(namespace: string, name: string, object: object): KubeObject {
   const { metadata, ...rest } = document.parse({ metadata: { name }, ...object });
-  const { namespace: _, ...named } = { namespace, ...metadata };
   const tracking = {
     "argocd.argoproj.io/tracking-id": `models:mimo.dev/MiMoDeployment:${namespace}/${name}`,
   };
   const labels = { "app.kubernetes.io/instance": "models", "team.example.com/cost-centre": "7" };
-  return { ...rest, metadata: { ...named, name, namespace, labels, annotations: tracking } };
+  return { ...rest, metadata: { ...metadata, name, namespace, labels, annotations: tracking } };
 }
 
 const applications: Readonly<Record<string, readonly string[]>> = {
@@ -57,28 +61,25 @@ async function sync(objects: readonly KubeObject[], flags: readonly string[]): P
 }
 
 const spec = z.looseObject({ replicas: z.int().optional() });
+const specOf = (object: unknown): z.output<typeof spec> => z.object({ spec }).parse(object).spec;
 const stored = z.looseObject({
-  metadata: z.looseObject({
-    managedFields: z.unknown(),
-    labels: z.record(z.string(), z.string()).optional(),
-  }),
+  metadata: z.looseObject({ managedFields: z.unknown(), resourceVersion: z.string() }),
   spec: spec.optional(),
+  status: z.unknown(),
 });
-const withoutManagers = ({
-  metadata: { managedFields: _, ...metadata },
-  ...rest
-}: z.output<typeof stored>) => ({
-  ...rest,
-  metadata,
-});
+/** What is compared: Argo CD leaves status, managers and versions out. */
+function compared(object: unknown): object {
+  const { metadata, status: _status, ...rest } = stored.parse(object);
+  const { managedFields: _managers, resourceVersion: _version, ...kept } = metadata;
+  return { ...rest, metadata: kept };
+}
 
 /** What a server-side apply would make of the object, and the object. */
 async function serverSideDiff(path: string, git: object): Promise<{ predicted: object; live: object }> {
   const query = "?dryRun=All&fieldManager=argocd-controller&force=true";
   const options = { method: "PATCH", body: git, contentType: "application/apply-patch+yaml" } as const;
-  const predicted = stored.parse(await callApi(cluster.controlPlane, path + query, options));
-  const live = stored.parse(await callApi(cluster.controlPlane, path));
-  return { predicted: withoutManagers(predicted), live: withoutManagers(live) };
+  const predicted = await callApi(cluster.controlPlane, path + query, options);
+  return { predicted: compared(predicted), live: compared(await callApi(cluster.controlPlane, path)) };
 }
 
 async function clientSideDiff(path: string, git: object): Promise<unknown> {
@@ -108,17 +109,15 @@ async function reconcileTimes(times: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  cluster = await startCluster();
-  // The operator would make it, but the first test has none.
-  await callApi(cluster.controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms", {
-    method: "POST",
-    body: {
-      apiVersion: "mimo.dev/v1alpha1",
-      kind: "MiMoPlatform",
-      metadata: { name: "default" },
-      spec: {},
-    },
-  });
+  cluster = await startCluster(nodes);
+  // The limits need it, and the operator, which would make it, comes later.
+  const body = {
+    apiVersion: "mimo.dev/v1alpha1",
+    kind: "MiMoPlatform",
+    metadata: { name: "default" },
+    spec: {},
+  };
+  await callApi(cluster.controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms", { method: "POST", body });
 });
 afterAll(async () => {
   await operator?.stop();
@@ -151,8 +150,17 @@ describe.each(Object.entries(applications))("an app that is synced by %s apply",
     ...deployments.map(({ name, object }) => tracked(namespace, name, { ...object, metadata: { name } })),
   ];
 
+  beforeAll(() => cluster.namespace(namespace));
+  // The next ones need the nodes.
+  afterAll(async () => {
+    await callApi(cluster.controlPlane, deploymentsPath(namespace), { method: "DELETE" });
+    await eventually(
+      "their pods are gone",
+      async () => (await cluster.pods(namespace)).length === 0 || undefined,
+    );
+  });
+
   test("is in sync after 10 reconciles, an autoscaler's write and a person's wish", async () => {
-    await cluster.namespace(namespace);
     await sync(git, flags);
     await cluster.becomesReady(namespace, "autoscaled");
     const scale = `${deploymentsPath(namespace, "autoscaled")}/scale?fieldManager=kube-controller-manager`;
@@ -177,8 +185,7 @@ describe.each(Object.entries(applications))("an app that is synced by %s apply",
 
   test("leaves what the autoscaler wrote when it is synced again", async () => {
     await sync(git, flags);
-    const { spec } = stored.parse(await cluster.get(deploymentsPath(namespace, "autoscaled")));
-    expect(spec?.replicas).toBe(2);
+    expect(specOf(await cluster.get(deploymentsPath(namespace, "autoscaled"))).replicas).toBe(2);
   });
 
   test("with replicas in Git under an autoscaler differs in that field alone", async () => {
@@ -190,7 +197,7 @@ describe.each(Object.entries(applications))("an app that is synced by %s apply",
     const path = deploymentsPath(namespace, "autoscaled");
     expect(await clientSideDiff(path, fixed)).toEqual({ spec: { replicas: 1 } });
     const { predicted, live } = await serverSideDiff(path, fixed);
-    expect(stored.parse(predicted).spec).toEqual({ ...stored.parse(live).spec, replicas: 1 });
+    expect(specOf(predicted)).toEqual({ ...specOf(live), replicas: 1 });
   });
 
   test("leaves no mark of Argo CD's on what the operator makes", async () => {
