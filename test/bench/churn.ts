@@ -1,10 +1,10 @@
 /** What users and machines do to deployments all day, at random and the same again for the same seed. */
 import { resources } from "../../charts/resources.ts";
 import { objectPath } from "../../operator/runtime/paths.ts";
-import { askApi, callApi } from "../controlplane/api.ts";
+import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
+import { type Fault, inject, podFaults } from "../controlplane/faults.ts";
 import { deploymentsPath } from "../e2e/cluster.ts";
-import { type Fault, faults, inject } from "./faults.ts";
 import type { GroupPods } from "./group-pods.ts";
 import { isReady } from "./group-system.ts";
 
@@ -89,12 +89,10 @@ export function createChurn(
 
   async function hurt(name: string, fault: Fault): Promise<string> {
     const victim = choose(pods.of({ namespace, name }).filter(isReady));
-    if (victim === undefined) return "nobody to hurt";
-    // It may be on its way out by now.
-    const path = objectPath(resources.pods, { namespace, name: victim.metadata.name });
-    if ((await askApi(controlPlane, path)).status !== 200) return "nobody to hurt";
-    await inject(controlPlane, fault, victim);
-    return `${fault}: ${victim.metadata.name}`;
+    const pod = victim && { namespace, name: victim.metadata.name };
+    return pod !== undefined && (await inject(controlPlane, fault, pod))
+      ? `${fault}: ${pod.name}`
+      : "nobody to hurt";
   }
 
   async function freeze(): Promise<string> {
@@ -116,7 +114,7 @@ export function createChurn(
       if (dice < 0.35) return remove(name);
       if (dice < 0.65) return change(name);
       if (dice < 0.67) return freeze();
-      return hurt(name, choose(faults) ?? "pod deleted");
+      return hurt(name, choose(podFaults) ?? "pod deleted");
     },
   };
 }

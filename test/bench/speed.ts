@@ -4,6 +4,10 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { apiVersionOf } from "../../charts/kubernetes.ts";
+import { resources } from "../../charts/resources.ts";
+import { platformName } from "../../crds/names.ts";
+import { collectionPath } from "../../operator/runtime/paths.ts";
 import { callApi } from "../controlplane/api.ts";
 import { readAudit } from "../controlplane/audit.ts";
 import { bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
@@ -100,6 +104,7 @@ async function run(options: Options): Promise<SpeedBenchmark> {
       ? undefined
       : await onControlPlane(options, `floor-${count}`, async (controlPlane) => {
           onProgress(`${count} groups: the same writes by a bare loop`);
+          await createPlatform(controlPlane);
           const groups = groupsOf("floor", count);
           return await measureFloor(controlPlane, recording.system, recording, groups, onProgress);
         });
@@ -160,6 +165,18 @@ async function measure(
   onProgress("reading the audit log");
   const audit = await readAudit(controlPlane.auditLog, ({ user }) => user === system.user);
   return { groups, audit, measured: measuredOf(system, count, creation, upkeep, audit) };
+}
+
+/** The operator makes one where there is none; without any the admission policies refuse every deployment. */
+async function createPlatform(controlPlane: ControlPlane): Promise<void> {
+  const { mimoPlatforms } = resources;
+  const body = {
+    apiVersion: apiVersionOf(mimoPlatforms),
+    kind: mimoPlatforms.kind,
+    metadata: { name: platformName },
+    spec: {},
+  };
+  await callApi(controlPlane, collectionPath(mimoPlatforms), { method: "POST", body });
 }
 
 /** The scheduler and kubelets are left out: pods stay as they were made, and what is left is the controllers' time. */
