@@ -29,8 +29,11 @@ import { createWorkQueue } from "./runtime/workqueue.ts";
 const controllerName = "mimodeployment";
 /** Kept below a pod's usual 30 s of grace. */
 const drainSeconds = 20;
-/** Far above what a converged cluster needs; bounds what a mistake could do to the API server. */
-const requestRate = { qps: 200, burst: 400 };
+/**
+ * Far above what a converged cluster needs; bounds what a mistake could do to the API server. A new deployment takes about 11
+ * requests, so that this is about 45 deployments a second, more than a small control plane can make.
+ */
+const requestRate = { qps: 500, burst: 1000 };
 /** Bookmarks come about once a minute: a cache without any sign for this long is stale. */
 const staleCacheSeconds = 180;
 /** A cache that hasn't shown one of our writes for so long is listed again. */

@@ -60,9 +60,10 @@ export function findTarget(observed: Observed): Target {
   // What runs was accepted once: a catalogue or platform that would refuse it today changes nothing.
   if (!result.accepted) return frozen === undefined ? standing(result.refusals) : goBack(observed, frozen);
 
-  const { revision: hash } = freeze(result.plan);
+  const rendered = freeze(result.plan);
+  const hash = rendered.revision;
   if (frozen === undefined) {
-    return store(observed, result.plan, intent, newest, "freezes the plan of a new request");
+    return store(observed, result.plan, rendered, intent, newest, "freezes the plan of a new request");
   }
   if (frozen.hash === hash) {
     confirmed.set(frozen.plan, platform);
@@ -72,7 +73,7 @@ export function findTarget(observed: Observed): Target {
   const inWave = platform.value?.updates?.adoption === "Wave" && isUpdatable(spec.value, observed);
   if (observed.annotations[annotations.adopt] === hash || (inWave && observed.hasTurn)) {
     const said = changes.join("; ") || "pods are rendered otherwise";
-    return store(observed, result.plan, intent, newest, `adopts the changed plan: ${said}`);
+    return store(observed, result.plan, rendered, intent, newest, `adopts the changed plan: ${said}`);
   }
   const wave = !inWave ? "no" : observed.takesTurn ? "itsTurn" : "waits";
   return { ...goBack(observed, frozen), update: { hash, changes, wave } };
@@ -90,11 +91,11 @@ const isUpdatable = ({ rollout, suspend }: DeploymentSpec, observed: Observed): 
 function store(
   observed: Observed,
   plan: ServingPlan,
+  { revision: hash, template }: ReturnType<typeof freeze>,
   intent: string,
   newest: Revision | undefined,
   reason: string,
 ): Target {
-  const { revision: hash, template } = freeze(plan);
   const number = (newest?.number ?? 0) + 1;
   const resource = resources.controllerRevisions;
   const known = observed.revisions.find((revision) => revision.hash === hash);

@@ -1,3 +1,4 @@
+import type { ApiResource, KubeObject } from "../../charts/kubernetes.ts";
 import type { Pod } from "../../operator/deployment/objects.ts";
 import type { GroupRef } from "./group-pods.ts";
 
@@ -8,12 +9,26 @@ export interface GroupSystem {
   readonly short: string;
   /** Its user in the audit log. */
   readonly user: string;
+  /** What a user writes for one group. */
+  readonly resource: ApiResource;
+  /** StatefulSets that it makes for a group of two ranks. */
+  readonly statefulSets: number;
+  /** Names of its reconcilers that look at every group, in its metrics. */
+  readonly reconcilers: readonly string[];
   /** Labels that every pod has: its group's name, its rank, its revision. */
   readonly labels: { readonly group: string; readonly rank: string; readonly revision: string };
   /** Annotation that pods of one formation share; undefined where there is no such thing. */
   readonly formation: string | undefined;
+  /** The object that a user writes for a group. */
+  objectOf(group: GroupRef, size: number): KubeObject;
   createGroups(groups: readonly GroupRef[], size: number): Promise<void>;
+  /** Id of its process. */
+  readonly pid: number;
+  /** Its own metrics, in Prometheus' text format. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
+  /** Starts it again after a stop, and waits until it works. */
+  start(): Promise<void>;
 }
 
 type Marks = Pick<GroupSystem, "labels" | "formation">;

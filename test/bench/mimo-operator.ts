@@ -1,15 +1,18 @@
-import type { KubeObject } from "../../charts/kubernetes.ts";
+import { join } from "node:path";
+import { bundle } from "../../build/bundle.ts";
+import { apiVersionOf, type KubeObject } from "../../charts/kubernetes.ts";
 import { annotations, labels } from "../../charts/names.ts";
 import { controllerRevision } from "../../charts/render.ts";
+import { resources } from "../../charts/resources.ts";
 import { freeze } from "../../charts/revision.ts";
 import { deploymentSpec } from "../../crds/deployment.ts";
 import { specHash } from "../../operator/deployment/frozen.ts";
+import { collectionPath } from "../../operator/runtime/paths.ts";
 import { planDeployment } from "../../synth/plan.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
 import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
-import { deploymentsPath } from "../e2e/cluster.ts";
-import { operatorUser, startOperator } from "../e2e/operator.ts";
+import { operatorUser, type RunningOperator, startOperator } from "../e2e/operator.ts";
 import type { GroupRef } from "./group-pods.ts";
 import type { GroupSystem } from "./group-system.ts";
 
@@ -27,38 +30,85 @@ export function planOf({ namespace, name }: GroupRef, nodes: number): ServingPla
   return { ...result.plan, nodes };
 }
 
+export interface MimoOperator extends GroupSystem {
+  /** False once its process has ended, whoever ended it. */
+  isRunning(): boolean;
+  /** Starts it again after a stop, with another time between two looks at everything. */
+  start(resyncSeconds?: number): Promise<void>;
+}
+
+/** As the image sets it: of the container's limit of 512 MiB. */
+const nodeArgs = [`--max-old-space-size=${Math.floor(0.65 * 512)}`, "--max-semi-space-size=8"];
+
 /**
- * This operator, run as its own ServiceAccount. Where the catalogue has no group of the size, the frozen plan is put there
- * by hand before the request: groups run from what is frozen, whatever today's catalogue says.
+ * This operator, run as its own ServiceAccount: the one file that is shipped, with the heap that it has in its container.
+ * Where the catalogue has no group of the size, the frozen plan is put there by hand before the request: groups run from
+ * what is frozen, whatever today's catalogue says.
  */
-export async function startMimoOperator(controlPlane: ControlPlane): Promise<GroupSystem> {
-  const operator = await startOperator(controlPlane);
+export async function startMimoOperator(controlPlane: ControlPlane): Promise<MimoOperator> {
+  const folder = join(controlPlane.directory, "operator");
+  await bundle(folder);
+  let starts = 0;
+  let running: RunningOperator | undefined;
+  const current = (): RunningOperator => {
+    if (running === undefined) throw new Error("the operator doesn't run");
+    return running;
+  };
+  const start = async (resyncSeconds?: number): Promise<void> => {
+    starts += 1;
+    running = await startOperator(controlPlane, {
+      name: `operator-${starts}`,
+      nodeArgs,
+      program: [join(folder, "mimo.mjs"), "operator"],
+      ...(resyncSeconds === undefined ? {} : { resyncSeconds }),
+    });
+  };
+  await start();
   const create = (path: string, body: object): Promise<unknown> =>
     callApi(controlPlane, path, { method: "POST", body });
   return {
     name: "mimo-operator",
     short: "mimo",
     user: operatorUser,
+    resource: resources.mimoDeployments,
+    statefulSets: 1,
+    reconcilers: ["mimodeployment"],
     labels: { group: labels.deployment, rank: labels.podIndex, revision: labels.revision },
     formation: annotations.formation,
+    objectOf: deploymentOf,
     createGroups: async (groups, size) => {
       for (const group of groups) {
-        const { namespace, name } = group;
-        const revisions = `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`;
-        if (size !== catalogueNodes) await create(revisions, frozenRevision(group, size));
-        await create(deploymentsPath(namespace), {
-          apiVersion: "mimo.dev/v1alpha1",
-          kind: "MiMoDeployment",
-          metadata: { namespace, name },
-          spec: request,
-        });
+        const { namespace } = group;
+        if (size !== catalogueNodes)
+          await create(collectionPath(resources.controllerRevisions, namespace), frozenRevision(group, size));
+        await create(collectionPath(resources.mimoDeployments, namespace), deploymentOf(group));
       }
     },
-    stop: async () => {
-      await operator.stop();
+    isRunning: () => running?.process.exitCode === null,
+    get pid() {
+      const { pid } = current().process;
+      if (pid === undefined) throw new Error("the operator has no process id");
+      return pid;
     },
+    metrics: async () => {
+      const port = /"port":(\d+)/.exec(await current().log())?.[1];
+      return await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    },
+    stop: async () => {
+      const ending = current();
+      running = undefined;
+      await ending.stop();
+    },
+    start,
   };
 }
+
+const deploymentOf = ({ namespace, name }: GroupRef): KubeObject & { readonly spec: object } => ({
+  apiVersion: apiVersionOf(resources.mimoDeployments),
+  kind: resources.mimoDeployments.kind,
+  metadata: { namespace, name },
+  spec: request,
+});
 
 function frozenRevision(group: GroupRef, nodes: number): KubeObject {
   const plan = planOf(group, nodes);

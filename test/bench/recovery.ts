@@ -18,13 +18,14 @@ import { ensureLws, type LwsBuild } from "./lws/build.ts";
 import { installLeaderWorkerSet, startLeaderWorkerSet } from "./lws/leader-worker-set.ts";
 import { measureFault, type Round } from "./measure.ts";
 import { requestHardware, startMimoOperator } from "./mimo-operator.ts";
-import { cellOf, page, type RecoveryBenchmark, text } from "./report.ts";
+import { cellOf, type RecoveryBenchmark, section, text } from "./report.ts";
 import { requestsByGroup } from "./requests.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const usage = `usage: npm run -s bench:recovery -- [options]
 Measures how groups come back from the loss of a rank, beside LeaderWorkerSet. Progress goes to stderr.
   --json          print everything as JSON instead of a table
-  --markdown      print the page docs/performance.md
+  --markdown      print the section of docs/performance.md
   --trials COUNT  groups of each controller for each fault and size (default 60; about half an hour)
   --sizes LIST    ranks of a group (default 2,8)
   --dir DIR       keep logs, audit log and recovery.json there
@@ -57,8 +58,8 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
-  const trials = wholeNumber("--trials", values.trials);
-  const sizes = values.sizes.split(",").map((size) => wholeNumber("--sizes", size));
+  const trials = wholeNumber("--trials", values.trials, usage);
+  const sizes = values.sizes.split(",").map((size) => wholeNumber("--sizes", size, usage));
   const lws = await ensureLws(onProgress);
   const directory = values.dir ?? (await mkdtemp(join(tmpdir(), "mimo-bench-")));
   const controlPlane = await bootControlPlane({
@@ -73,17 +74,11 @@ async function main(): Promise<void> {
     const result = await run(controlPlane, lws, { trials, sizes });
     const json = JSON.stringify(result, undefined, 2);
     if (values.dir !== undefined) await writeFile(join(directory, "recovery.json"), json);
-    console.log(values.json ? json : values.markdown ? page(result).trimEnd() : text(result));
+    console.log(values.json ? json : values.markdown ? section(result) : text(result));
   } finally {
     await controlPlane.stop();
     if (values.dir === undefined) await rm(directory, { recursive: true, force: true });
   }
-}
-
-function wholeNumber(option: string, text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text))
-    throw new Error(`${option} ${text}: write a whole number from 1 on\n${usage}`);
-  return Number(text);
 }
 
 async function run(

@@ -1,4 +1,4 @@
-import { bullets, page as markdownPage, table } from "../../charts/docs/markdown.ts";
+import { bullets, table } from "../../charts/docs/markdown.ts";
 import { alignColumns } from "../../operator/cli/table.ts";
 import type { Fault } from "../controlplane/faults.ts";
 import type { Trial } from "./measure.ts";
@@ -131,13 +131,12 @@ function requestRows({ cells }: RecoveryBenchmark): string[][] {
   ]);
 }
 
-/** The page in docs. */
-export function page(result: RecoveryBenchmark): string {
+/** The section in docs/performance.md. */
+export function section(result: RecoveryBenchmark): string {
   const [before, after] = result.loadAverage;
   const { cpus, kubernetes, limitSeconds, date } = result;
   const groups = Math.max(...result.cells.map((cell) => cell.groups));
-  return markdownPage("bench:recovery -- --markdown", [
-    "# Performance",
+  return [
     "## Recovery of a group",
     "One rank of a group is lost. How long until the group is whole again, and is it every time? This operator and LeaderWorkerSet's `RecreateGroupOnPodRestart` on the same control plane, in one run. **No GPUs were involved and no weights were loaded**: kwok plays the nodes, so a pod is Ready as soon as it is bound, and gone as soon as it is deleted. What is left is the time that controllers take. On real hardware stopping and loading come on top, for both. Absolute times move with the machine; compare within a pair of rows.",
     table(headings, rows(result)),
@@ -150,7 +149,7 @@ export function page(result: RecoveryBenchmark): string {
     ]),
     "### What was asked of the API server",
     table(["Ranks", "Fault", "Controller", "Requests for one group"], requestRows(result)),
-    "### How it was measured",
+    "### How recovery was measured",
     bullets([
       `${date.slice(0, 10)}, ${kubernetes}, ${cpus} CPUs for everything: etcd (without fsync), kube-apiserver with its audit log, kube-controller-manager, kube-scheduler, kwok, both controllers and the program that measures. Load average ${before.toFixed(1)} before, ${after.toFixed(1)} after.`,
       `For each row ${groups} new groups, one object each (a MiMoDeployment or a LeaderWorkerSet of one replica). They are hit one after the other, the two controllers in turn, every rank equally often. A group is hit once. So these are first losses: the operator's default policy rebuilds at once after the first loss, and waits 10 s (± 20 %), then longer, when the same group loses ranks again within the hour. LeaderWorkerSet never waits.`,
@@ -159,5 +158,5 @@ export function page(result: RecoveryBenchmark): string {
       "A deleted pod has its whole grace. After a deletion this operator lets rank 0 finish its requests before the others stop, LeaderWorkerSet stops the leader and the others follow. With kwok neither takes time.",
       "The catalogue has no group of 8 nodes. There a frozen plan, in which only `nodes` was changed to 8, is stored as a ControllerRevision before its MiMoDeployment. Groups always run from their frozen plan, so everything from there on is the operator as it is.",
     ]),
-  ]);
+  ].join("\n\n");
 }

@@ -27,11 +27,29 @@ export function requestsByGroup(
       record.time >= from &&
       record.time <= to,
   );
-  const groups = Map.groupBy(theirs, ({ name }) => name.split(/[-.]/)[0] ?? "");
+  const groups = Map.groupBy(theirs, groupOf);
   return new Map([...groups].map(([group, records]) => [group, countByKind(records)]));
 }
 
-function countByKind(records: readonly AuditRecord[]): RequestCounts {
+export const groupOf = ({ name }: Pick<AuditRecord, "name">): string => name.split(/[-.]/)[0] ?? "";
+
+/** Requests of one controller in a time, wherever. Leases and questions about permissions are not among them. */
+export function requestsWithin(
+  audit: readonly AuditRecord[],
+  { user, from, to }: Omit<Window, "namespace">,
+): AuditRecord[] {
+  return audit.filter(
+    (record) =>
+      record.user === user &&
+      record.verb !== "watch" &&
+      record.group !== "coordination.k8s.io" &&
+      (record.mutating || ["get", "list"].includes(record.verb)) &&
+      record.time >= from &&
+      record.time <= to,
+  );
+}
+
+export function countByKind(records: readonly AuditRecord[]): RequestCounts {
   const kinds = Map.groupBy(
     records,
     ({ verb, resource, subresource }) => `${verb} ${[resource, subresource].filter(Boolean).join("/")}`,

@@ -14,6 +14,8 @@ export interface ApiRequest {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly text?: string;
   /** For a PATCH; otherwise `application/json`. */
   readonly contentType?: string;
 }
@@ -28,7 +30,7 @@ const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 /** One request, whatever its status. @throws Error when no answer comes. */
 export function askApi(access: ApiAccess, path: string, options: ApiRequest = {}): Promise<ApiResponse> {
   const { method = "GET", contentType = "application/json" } = options;
-  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const body = options.text ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
   return new Promise((resolve, reject) => {
     const request = httpsRequest(new URL(path, access.server), {
       method,

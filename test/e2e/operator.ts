@@ -66,10 +66,12 @@ export async function startOperator(
     readonly namespaces?: readonly string[];
     /** Of Node, such as `--import`. */
     readonly nodeArgs?: readonly string[];
+    /** What Node runs, before the operator's own flags; by default its source. */
+    readonly program?: readonly string[];
   } = {},
 ): Promise<RunningOperator> {
   const { resyncSeconds = 36_000, name = "operator", workers = 8, server, nodeArgs = [] } = options;
-  const { namespace = operatorNamespace, namespaces } = options;
+  const { namespace = operatorNamespace, namespaces, program = [join(root, "operator/main.ts")] } = options;
   const account = [namespace, "mimo-operator"] as const;
   const kubeconfig = await serviceAccountKubeconfig(controlPlane, ...account, server);
   const logFile = join(controlPlane.directory, `${name}.log`);
@@ -78,7 +80,7 @@ export async function startOperator(
     process.execPath,
     [
       ...nodeArgs,
-      join(root, "operator/main.ts"),
+      ...program,
       "--listen=127.0.0.1:0",
       `--lease-namespace=${namespace}`,
       ...(namespaces === undefined ? [] : [`--namespaces=${namespaces.join(",")}`]),

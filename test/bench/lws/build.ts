@@ -22,6 +22,8 @@ export interface LwsBuild {
   readonly manager: string;
   readonly crds: readonly string[];
   readonly role: string;
+  /** To ask who wants to see its metrics. */
+  readonly metricsRole: string;
   readonly webhooks: string;
 }
 
@@ -43,6 +45,7 @@ export async function ensureLws(onProgress: Progress): Promise<LwsBuild> {
       ["leaderworkerset", "disaggregatedset"].map((kind) => read(`crd/bases/${kind}.x-k8s.io_${kind}s.yaml`)),
     ),
     role: await read("rbac/role.yaml"),
+    metricsRole: await read("rbac/auth_proxy_role.yaml"),
     webhooks: await read("webhook/manifests.yaml"),
   };
 }

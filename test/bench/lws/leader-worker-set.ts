@@ -1,8 +1,11 @@
 import { cp, mkdir, writeFile } from "node:fs/promises";
+import { get } from "node:https";
 import { join } from "node:path";
 import { parse, parseAllDocuments, stringify } from "yaml";
 import { z } from "zod";
+import type { ApiResource, KubeObject } from "../../../charts/kubernetes.ts";
 import { podTemplate } from "../../../charts/pod.ts";
+import { collectionPath } from "../../../operator/runtime/paths.ts";
 import { callApi } from "../../controlplane/api.ts";
 import type { Administrator, ControlPlane } from "../../controlplane/boot.ts";
 import { serviceAccountKubeconfig } from "../../controlplane/kubeconfig.ts";
@@ -14,6 +17,13 @@ import type { GroupSystem } from "../group-system.ts";
 import { planOf } from "../mimo-operator.ts";
 import type { LwsBuild } from "./build.ts";
 
+const resource: ApiResource = {
+  group: "leaderworkerset.x-k8s.io",
+  version: "v1",
+  plural: "leaderworkersets",
+  kind: "LeaderWorkerSet",
+  namespaced: true,
+};
 const namespace = "lws-system";
 const serviceAccount = "lws-controller-manager";
 const component = "lws-manager";
@@ -34,19 +44,22 @@ const webhookConfiguration = z.looseObject({
 
 /** Its kinds and its ServiceAccount with the roles that it comes with. */
 export async function installLeaderWorkerSet(administrator: Administrator, build: LwsBuild): Promise<void> {
-  const role = z.object({ metadata: z.object({ name: z.string() }) }).parse(parse(build.role));
+  const named = z.object({ metadata: z.object({ name: z.string() }) });
+  const roles = [build.role, build.metricsRole];
   const account = [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: serviceAccount, namespace } },
-    {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "ClusterRoleBinding",
-      metadata: { name: serviceAccount },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role.metadata.name },
-      subjects: [{ kind: "ServiceAccount", name: serviceAccount, namespace }],
-    },
+    ...roles
+      .map((role) => named.parse(parse(role)).metadata)
+      .map(({ name }) => ({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRoleBinding",
+        metadata: { name: `${serviceAccount}-${name}` },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+        subjects: [{ kind: "ServiceAccount", name: serviceAccount, namespace }],
+      })),
   ];
-  await apply(administrator, [...build.crds, build.role, ...account.map((object) => stringify(object))]);
+  await apply(administrator, [...build.crds, ...roles, ...account.map((object) => stringify(object))]);
 }
 
 /**
@@ -59,6 +72,7 @@ export async function startLeaderWorkerSet(
 ): Promise<GroupSystem> {
   const webhookPort = await freePort();
   const healthPort = await freePort([webhookPort]);
+  const metricsPort = await freePort([webhookPort, healthPort]);
   await apply(controlPlane, webhookConfigurations(controlPlane, build, webhookPort));
 
   const certificates = join(controlPlane.directory, "lws-certificates");
@@ -78,44 +92,71 @@ export async function startLeaderWorkerSet(
       leaderElection: { leaderElect: false },
       internalCertManagement: { enable: false },
       health: { healthProbeBindAddress: `127.0.0.1:${healthPort}` },
-      metrics: { bindAddress: "0" },
+      metrics: { bindAddress: `127.0.0.1:${metricsPort}` },
       webhook: { host: "127.0.0.1", port: webhookPort, certDir: certificates },
     }),
   );
   const kubeconfig = await serviceAccountKubeconfig(controlPlane, namespace, serviceAccount);
-  controlPlane.components.start(
-    component,
-    build.manager,
-    [`--config=${configuration}`, "--zap-log-level=info"],
-    { KUBECONFIG: kubeconfig },
-  );
-  // A dry run passes the webhooks, so it succeeds once they answer.
-  const probe = leaderWorkerSet({ namespace: "default", name: "probe" }, 2);
-  await eventually("LeaderWorkerSet's webhooks answer", async () => {
-    await callApi(controlPlane, `${collection("default")}?dryRun=All`, { method: "POST", body: probe });
-    return true;
-  });
+  const start = async (): Promise<void> => {
+    const flags = [`--config=${configuration}`, "--zap-log-level=info"];
+    controlPlane.components.start(component, build.manager, flags, { KUBECONFIG: kubeconfig });
+    // A dry run passes the webhooks, so it succeeds once they answer.
+    const probe = leaderWorkerSet({ namespace: "default", name: "probe" }, 2);
+    await eventually("LeaderWorkerSet's webhooks answer", async () => {
+      await callApi(controlPlane, `${collectionPath(resource, "default")}?dryRun=All`, {
+        method: "POST",
+        body: probe,
+      });
+      return true;
+    });
+  };
+  await start();
 
   return {
     name: `LeaderWorkerSet ${build.version}`,
     short: "lws",
     user: `system:serviceaccount:${namespace}:${serviceAccount}`,
+    resource,
+    statefulSets: 2,
+    reconcilers: ["leaderworkerset", "pod"],
     labels,
     formation: undefined,
+    objectOf: leaderWorkerSet,
     createGroups: async (groups, size) => {
       for (const group of groups) {
         const body = leaderWorkerSet(group, size);
-        await callApi(controlPlane, collection(group.namespace), { method: "POST", body });
+        await callApi(controlPlane, collectionPath(resource, group.namespace), { method: "POST", body });
       }
     },
+    get pid() {
+      const pid = controlPlane.pids[component];
+      if (pid === undefined) throw new Error("LeaderWorkerSet's manager doesn't run");
+      return pid;
+    },
+    metrics: () => metricsOf(metricsPort, controlPlane.adminToken),
     stop: () => controlPlane.components.stop(component),
+    start,
   };
 }
 
-const collection = (namespace: string): string =>
-  `/apis/leaderworkerset.x-k8s.io/v1/namespaces/${namespace}/leaderworkersets`;
+/** Over TLS with a certificate that it made for itself. */
+function metricsOf(port: number, token: string): Promise<string> {
+  const options = { rejectUnauthorized: false, headers: { authorization: `Bearer ${token}` } };
+  return new Promise((resolve, reject) => {
+    const asked = get(`https://127.0.0.1:${port}/metrics`, options, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.once("error", reject);
+      response.once("end", () => resolve(text));
+    });
+    asked.once("error", reject);
+  });
+}
 
-function leaderWorkerSet(group: GroupRef, size: number): object {
+function leaderWorkerSet(group: GroupRef, size: number): KubeObject & { readonly spec: object } {
   const { schedulingGates: _, ...spec } = podTemplate(planOf(group, size), "").spec;
   return {
     apiVersion: "leaderworkerset.x-k8s.io/v1",
