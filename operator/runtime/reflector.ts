@@ -6,6 +6,7 @@ import { type Clock, pause, type Random } from "./clock.ts";
 import { isGone, isNotFound, isResourceVersionTooLarge } from "./errors.ts";
 import { listAll } from "./list-all.ts";
 import { resourceName } from "./paths.ts";
+import { compareResourceVersions } from "./resource-version.ts";
 import { createStore, type IndexKeys, refOf, type Store } from "./store.ts";
 import type { WatchEvent } from "./watch-stream.ts";
 
@@ -56,6 +57,13 @@ export interface Reflector<T extends KubeObject> extends Store<T> {
 export const WATCH_INACTIVITY_SECONDS = 150;
 const RECHECK_ABSENT_SECONDS = 300;
 const RETRY: BackoffPolicy = { baseSeconds: 0.8, maxSeconds: 30, jitter: 1 };
+
+/** Events come in the order of their versions; where they don't, no version tells any more what the cache has seen. */
+class DisorderError extends Error {
+  constructor(version: string, last: string) {
+    super(`an event of version ${version} came after one of ${last}`);
+  }
+}
 
 /** Keeps a cache of one resource in step with the API server, for ever. */
 export function startReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector<T> {
@@ -168,7 +176,10 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
   function handle({ type, object }: WatchEvent): void {
     heard();
     failures = 0;
-    version = object.metadata.resourceVersion ?? version;
+    const { resourceVersion } = object.metadata;
+    if (resourceVersion !== undefined && compareResourceVersions(resourceVersion, version ?? "") < 0)
+      throw new DisorderError(resourceVersion, version ?? "");
+    version = resourceVersion ?? version;
     const trimmed = type === "BOOKMARK" ? undefined : trim(object);
     if (trimmed !== undefined && type === "DELETED") remove(trimmed);
     else if (trimmed !== undefined) upsert(trimmed);
@@ -232,7 +243,8 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
         await watch(version ?? "");
       } catch (error) {
         if (interrupt.signal.aborted || signal.aborted) continue;
-        const lostPlace = state === "watching" && (isGone(error) || isNotFound(error));
+        const lostPlace =
+          state === "watching" && (isGone(error) || isNotFound(error) || error instanceof DisorderError);
         if (lostPlace) listWanted = true;
         if (isNotFound(error) && !lostPlace) await becomeAbsent();
         else await recover(error);
