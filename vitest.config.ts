@@ -22,6 +22,8 @@ export default defineConfig({
             "test/ranks/**/*.test.ts",
             "test/self-service/**/*.test.ts",
             "test/lifecycle/**/*.test.ts",
+            // A sample of their faults; the rest is for test/faults/vitest.config.ts.
+            "test/faults/{writes,watches,drift}.test.ts",
           ],
           fileParallelism: false,
         },

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { KubeObject } from "../../charts/kubernetes.ts";
 import type { Client } from "../runtime/client-api.ts";
 import type { OwnWrites } from "../runtime/consistency.ts";
-import { isAlreadyExists, isInvalid, isNotFound } from "../runtime/errors.ts";
+import { isAlreadyExists, isNotFound, isUnfittingPatch } from "../runtime/errors.ts";
 import { overlay } from "./difference.ts";
 import { childView, controllerOf, deploymentName } from "./objects.ts";
 import { NameTakenError } from "./obstacles.ts";
@@ -47,7 +47,7 @@ async function write(key: string, namespace: string, step: Step, executor: Execu
         ownWrites.wrote(key, step.resource, await client.patch(step.resource, ref, step.patch, { signal }));
       } catch (error) {
         // Another object has the name by now, so a test of the patch failed: the watch brings it.
-        if (!isNotFound(error) && !isInvalid(error)) throw error;
+        if (!isNotFound(error) && !isUnfittingPatch(error)) throw error;
         log.info({ err: error }, "object was replaced before it could be patched");
         return;
       }

@@ -57,7 +57,11 @@ export function openGatePatch(
 ): readonly object[] {
   const write =
     pod.metadata.annotations === undefined
-      ? [{ op: "add", path: "/metadata/annotations", value: annotations }]
+      ? [
+          // Adds the whole map: somebody else's first annotation, written since this look, must not be lost.
+          { op: "test", path: "/metadata/resourceVersion", value: pod.metadata.resourceVersion },
+          { op: "add", path: "/metadata/annotations", value: annotations },
+        ]
       : Object.entries(annotations).map(([key, value]) => ({
           op: "add",
           path: `/metadata/annotations/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`,

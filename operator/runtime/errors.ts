@@ -130,6 +130,10 @@ export const isAlreadyExists = (error: unknown): error is ApiError => hasCode(er
 export const isConflict = (error: unknown): error is ApiError =>
   hasCode(error, 409) && error.reason !== "AlreadyExists";
 export const isInvalid = (error: unknown): error is ApiError => hasCode(error, 422);
+/** A JSON patch doesn't fit the object, such as one whose `test` failed. Rules and policies use the same code with words of their own. */
+export const isUnfittingPatch = (error: unknown): error is ApiError =>
+  isInvalid(error) &&
+  error.message.includes("the server rejected our request due to an error in our request");
 export const isTooManyRequests = (error: unknown): error is ApiError => hasCode(error, 429);
 /** The resourceVersion asked for is too old: list again. */
 export const isGone = (error: unknown): error is ApiError => hasCode(error, 410);

@@ -6,6 +6,7 @@ import { type Clock, pause, type Random } from "./clock.ts";
 import { isGone, isNotFound, isResourceVersionTooLarge } from "./errors.ts";
 import { listAll } from "./list-all.ts";
 import { resourceName } from "./paths.ts";
+import { compareResourceVersions } from "./resource-version.ts";
 import { createStore, type IndexKeys, refOf, type Store } from "./store.ts";
 import type { WatchEvent } from "./watch-stream.ts";
 
@@ -62,6 +63,13 @@ export const WATCH_INACTIVITY_SECONDS = 150;
 /** Somebody who has just installed it waits for this. */
 const RECHECK_ABSENT_SECONDS = 30;
 const RETRY: BackoffPolicy = { baseSeconds: 0.8, maxSeconds: 30, jitter: 1 };
+
+/** Events come in the order of their versions; where they don't, no version tells any more what the cache has seen. */
+class DisorderError extends Error {
+  constructor(version: string, last: string) {
+    super(`an event of version ${version} came after one of ${last}`);
+  }
+}
 
 /** Keeps a cache of one resource in step with the API server, for ever. */
 export function startReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector<T> {
@@ -188,7 +196,10 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
   function handle({ type, object }: WatchEvent): void {
     heard();
     failures = 0;
-    version = object.metadata.resourceVersion ?? version;
+    const { resourceVersion } = object.metadata;
+    if (resourceVersion !== undefined && compareResourceVersions(resourceVersion, version ?? "") < 0)
+      throw new DisorderError(resourceVersion, version ?? "");
+    version = resourceVersion ?? version;
     if (type === "BOOKMARK") return;
     if (type !== "DELETED") {
       take(object);
@@ -258,7 +269,8 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
         await watch(version ?? "");
       } catch (error) {
         if (interrupt.signal.aborted || signal.aborted) continue;
-        const lostPlace = state === "watching" && (isGone(error) || isNotFound(error));
+        const lostPlace =
+          state === "watching" && (isGone(error) || isNotFound(error) || error instanceof DisorderError);
         if (lostPlace) listWanted = true;
         if (isNotFound(error) && !lostPlace) await becomeAbsent();
         else await recover(error);

@@ -8,6 +8,7 @@ import { catalogueRules } from "../../synth/rules.ts";
 import { askApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
+import { cases, points } from "../faults/scope.ts";
 import { nearly } from "./arbitrary.ts";
 import { badPairs } from "./bad/catalogue.ts";
 import { badCases } from "./bad.ts";
@@ -145,10 +146,10 @@ describe("the command line", () => {
   const specsOf = (kind: string) =>
     goodCases.map(([, document]) => document).filter((document) => document.kind === kind);
 
-  test.each([
+  test.for([
     ["MiMoDeployment", deploymentSpec, (spec: object) => ({ ...deployment({}), spec })],
     ["MiMoPlatform", platformSpec, platform],
-  ] as const)("gives any %s the API server's verdict", async (kind, schema, wrap) => {
+  ] as const)("gives any %s the API server's verdict", async ([kind, schema, wrap], { task }) => {
     const verdicts = { accepted: 0, refused: 0 };
     const spec = nearly(
       schema,
@@ -165,10 +166,11 @@ describe("the command line", () => {
           expect({ document, accepted: reasons.length === 0, message, reasons }).toMatchObject({ accepted });
         }
       }),
-      { numRuns: 25, endOnFailure: true },
+      { numRuns: cases(600, 10_000) / 24, endOnFailure: true },
     );
     // Both verdicts, each often: else the property says nothing.
     expect(Math.min(verdicts.accepted, verdicts.refused)).toBeGreaterThan(100);
+    points(task, 0, verdicts.accepted + verdicts.refused);
   });
 });
 

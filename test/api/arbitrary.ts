@@ -75,7 +75,27 @@ const whole = (minimum: number, maximum: number) =>
 const ofAnotherType = fc.constantFrom<unknown>(null, 1, "text", true, [], ["text"], {}, { text: "text" });
 
 const awkwardCharacters = [..."aZ09-._/:@ '\"\\\n$é", "😀", "..", "//"];
-const awkwardText = fc.string({ unit: fc.constantFrom(...awkwardCharacters), maxLength: 8 });
+/** What somebody writes who wants more than a field is for: to a shell, an option parser, a kubelet, a template, a terminal. */
+const hostileText = fc.constantFrom(
+  "'; reboot; '",
+  "$(reboot)",
+  "$(RANK0_HOST)",
+  "$$(POD_NAME)",
+  "{{ .Values.x }}",
+  "--host",
+  "-x",
+  "a\nb: c",
+  "__proto__",
+  "constructor",
+  "\u0000",
+  "\u001b[2J",
+  "\u202e",
+  "../../etc/passwd",
+);
+const awkwardText = fc.oneof(
+  fc.string({ unit: fc.constantFrom(...awkwardCharacters), maxLength: 8 }),
+  hostileText,
+);
 
 /** Just inside and outside the bounds that the schemas use, in characters of one and of two UTF-16 units. */
 const longText = fc

@@ -49,6 +49,8 @@ export interface ControlPlane extends ApiAccess {
   readonly kwokKubeconfig: string;
   /** Path; the file exists only when auditing. */
   readonly auditLog: string;
+  /** `http://127.0.0.1:<port>` of etcd's clients. */
+  readonly etcd: string;
   readonly binaries: Readonly<Record<BinaryName, string>>;
   readonly components: Components;
   /** Process ids of what runs now, by component. */
@@ -121,6 +123,7 @@ export async function bootControlPlane(options: BootOptions): Promise<ControlPla
       kubeconfig: kubeconfigs.admin,
       kwokKubeconfig: kubeconfigs.kwok,
       auditLog,
+      etcd: `http://127.0.0.1:${etcdPort}`,
       binaries,
       components,
       get pids() {

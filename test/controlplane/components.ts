@@ -34,6 +34,8 @@ export interface Components {
   pids(): Readonly<Record<string, number>>;
   /** Starts a program with its output in `<directory>/<name>.log`. */
   start(name: string, program: string, args: readonly string[], env?: Readonly<Record<string, string>>): void;
+  /** Ends one part at once, as a crash would, and starts it as it was. */
+  restart(name: string): Promise<void>;
   /** The first part that ended without being asked to. */
   failure(): ComponentExit | undefined;
   /** Last lines of a part's log. */
@@ -48,6 +50,7 @@ export interface Components {
 export function createComponents(directory: string, onFailure: (exit: ComponentExit) => void): Components {
   const running = new Map<string, ChildProcess>();
   const asked = new Set<ChildProcess>();
+  const started = new Map<string, Parameters<Components["start"]>>();
   let failure: ComponentExit | undefined;
   // A session of its own, so that Ctrl-C in the parent's terminal does not end it first.
   const watchdog = spawn("/bin/sh", ["-c", WATCHDOG], {
@@ -71,10 +74,11 @@ export function createComponents(directory: string, onFailure: (exit: ComponentE
     await gone;
   };
 
-  return {
+  const components: Components = {
     pids: () =>
       Object.fromEntries([...running].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]]))),
     start(name, program, args, env = {}) {
+      started.set(name, [name, program, args, env]);
       const log = openSync(join(directory, `${name}.log`), "a");
       const child = spawn(program, args, {
         cwd: directory,
@@ -99,6 +103,12 @@ export function createComponents(directory: string, onFailure: (exit: ComponentE
         onFailure({ name, code, signal });
       });
     },
+    async restart(name) {
+      await stop(name);
+      const former = started.get(name);
+      if (former === undefined) throw new Error(`${name} was never started`);
+      components.start(...former);
+    },
     failure: () => failure,
     async logTail(name) {
       const text = await readFile(join(directory, `${name}.log`), "utf8");
@@ -114,4 +124,5 @@ export function createComponents(directory: string, onFailure: (exit: ComponentE
       await gone;
     },
   };
+  return components;
 }

@@ -35,7 +35,7 @@ export async function writeKubeconfig(
 /**
  * A kubeconfig that acts as a ServiceAccount (which has to exist), by a token the API server issues for a day.
  * @param server where it points to: the API server itself unless a proxy stands before it.
- * @returns its path, `<directory>/<namespace>.<name>.kubeconfig`
+ * @returns its path, one for each account and server
  */
 export async function serviceAccountKubeconfig(
   controlPlane: ApiAccess & { readonly directory: string },
@@ -50,7 +50,8 @@ export async function serviceAccountKubeconfig(
     spec: { expirationSeconds: TOKEN_LIFETIME_SECONDS },
   };
   const { status } = tokenRequest.parse(await callApi(controlPlane, path, { method: "POST", body }));
-  const file = join(controlPlane.directory, `${namespace}.${name}.kubeconfig`);
+  const port = server === controlPlane.server ? "" : `.${new URL(server).port}`;
+  const file = join(controlPlane.directory, `${namespace}.${name}${port}.kubeconfig`);
   const { certificateAuthority } = controlPlane;
   return await writeKubeconfig(
     file,

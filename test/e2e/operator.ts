@@ -50,7 +50,7 @@ export interface RunningOperator {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Runs the operator as its own ServiceAccount and waits until it works. */
+/** Runs the operator as its own ServiceAccount and waits until it works, or stands by. */
 export async function startOperator(
   controlPlane: ControlPlane,
   options: {
@@ -68,11 +68,14 @@ export async function startOperator(
     readonly nodeArgs?: readonly string[];
     /** What Node runs, before the operator's own flags; by default its source. */
     readonly program?: readonly string[];
+    /** Another one leads: it is waited for until it stands by. */
+    readonly standsBy?: boolean;
   } = {},
 ): Promise<RunningOperator> {
   const { resyncSeconds = 36_000, name = "operator", workers = 8, server, nodeArgs = [] } = options;
   const { namespace = operatorNamespace, namespaces, program = [join(root, "operator/main.ts")] } = options;
   const account = [namespace, "mimo-operator"] as const;
+  const awaited = options.standsBy === true ? '"msg":"standing by' : '"msg":"leading"';
   const kubeconfig = await serviceAccountKubeconfig(controlPlane, ...account, server);
   const logFile = join(controlPlane.directory, `${name}.log`);
   const output = createWriteStream(logFile, { flags: "a" });
@@ -93,10 +96,10 @@ export async function startOperator(
   child.stdout.pipe(output, { end: false });
   child.stderr.pipe(output, { end: false });
   const log = (): Promise<string> => readFile(logFile, "utf8");
-  await eventually("the operator leads", async () => {
+  await eventually(`${name} says ${awaited}`, async () => {
     if (child.exitCode !== null)
       throw new Error(`it ended with ${child.exitCode}: ${(await log()).slice(-2000)}`);
-    return (await log()).includes('"msg":"leading"') ? true : undefined;
+    return (await log()).includes(awaited) ? true : undefined;
   });
   // Made by the first leader; until then the admission policies refuse every deployment.
   await eventually("there is a MiMoPlatform", async () => {
@@ -108,7 +111,7 @@ export async function startOperator(
     logFile,
     log,
     stop: async (signal = "SIGTERM") => {
-      if (child.exitCode !== null) return child.exitCode;
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const ended = once(child, "exit");
       child.kill(signal);
       await ended;

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { gpuNode } from "../controlplane/nodes.ts";
 import { startCluster, type TestCluster } from "../e2e/cluster.ts";
+import { type Operators, operatorsOf } from "../faults/operators.ts";
+import { type FaultProxy, startProxy } from "../faults/proxy.ts";
 import { excess } from "../lifecycle/deeds.ts";
-import { type Kills, killAtWrites } from "../lifecycle/kills.ts";
-import { type Operators, operatorsOf } from "../lifecycle/operators.ts";
-import { startWriteProxy, type WriteProxy } from "../lifecycle/proxy.ts";
+import { type Kills, killAtWrites } from "./kills.ts";
 import { nvidiaDriver } from "./nvidia.ts";
 import { type Order, orders } from "./order.ts";
 import { stories } from "./stories.ts";
@@ -16,16 +16,16 @@ const nodes = [0, 1, 2, 3, 4, 5, 6, 7].map((index) =>
   gpuNode({ kind: "GB300", name: `gpu-${index}`, gpus: 4 * channels }),
 );
 let cluster: TestCluster;
-let proxy: WriteProxy;
+let proxy: FaultProxy;
 let operators: Operators;
 let kills: Kills;
 let inOrder: ReadonlyMap<string, Order>;
 
 beforeAll(async () => {
-  cluster = await startCluster(nodes, undefined, await nvidiaDriver(channels));
-  proxy = await startWriteProxy(cluster.controlPlane);
+  cluster = await startCluster(nodes, {}, await nvidiaDriver(channels));
+  proxy = await startProxy(cluster.controlPlane);
   operators = operatorsOf(cluster.controlPlane);
-  kills = await killAtWrites({ cluster, proxy, operators }, stories, 1);
+  kills = await killAtWrites({ cluster, proxy, operators }, stories);
   inOrder = await orders(cluster.controlPlane);
 });
 afterAll(async () => {
@@ -57,13 +57,12 @@ describe("beside NVIDIA's own controller of ComputeDomains", () => {
     "$name: an operator killed at any write ends as if nothing had happened, in the same order",
     (story) => {
       const { calm, lanes, outcome, deeds } = kills;
-      const { end, writes, deeds: calmDeeds } = calm.get(story) ?? {};
+      const { end, deeds: calmDeeds } = calm.get(story) ?? {};
       const own = lanes.filter((lane) => lane.story === story);
       expect(own.length).toBeGreaterThan(0);
       // The garbage collector deletes the groups, too: either may be first.
       const raced = story.name === "foreground";
-      for (const { namespace, cut } of own) {
-        const where = `killed ${cut?.side} write ${cut?.write}, ${writes?.[(cut?.write ?? 0) - 1]}`;
+      for (const { namespace, where } of own) {
         expect.soft(outcome.get(namespace) ?? {}, where).toEqual(end);
         expect.soft(inOrder.get(namespace)?.wrong, where).toEqual([]);
         const did = deeds.get(namespace);

@@ -59,12 +59,12 @@ export const excess = ({ counts }: Deeds, undisturbed: Deeds): string[] =>
   });
 
 const deleteOptions = z.object({
-  preconditions: z.object({ uid: z.string() }),
+  preconditions: z.object({ uid: z.string() }).optional(),
   gracePeriodSeconds: z.int().optional(),
 });
-/** Every delete of the operator's is bound to one UID. */
+/** Deletes are bound to one UID; one that isn't counts as any other of its kind. */
 const uidOf = ({ requestObject }: AuditRecord): string =>
-  deleteOptions.parse(requestObject).preconditions.uid;
+  deleteOptions.parse(requestObject).preconditions?.uid ?? "any UID";
 const isForced = ({ requestObject }: AuditRecord): boolean =>
   deleteOptions.parse(requestObject).gracePeriodSeconds === 0;
 

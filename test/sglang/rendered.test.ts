@@ -1,18 +1,8 @@
 import { describe, expect, test } from "vitest";
-import {
-  type FeatureMode,
-  hardwareKinds,
-  profiles,
-  type Runtime,
-  runtimes,
-  type Variant,
-  variants,
-} from "../../crds/names.ts";
+import { type FeatureMode, hardwareKinds, profiles, runtimes, variants } from "../../crds/names.ts";
 import { planDeployment } from "../../synth/plan.ts";
-import type { ServingPlan } from "../../synth/serving-plan.ts";
-import { CHECKPOINTS } from "./checkpoints.ts";
-import { parseCommands, type ServerCommand } from "./parser.ts";
-import type { WheelVersion } from "./wheels.ts";
+import { asServerCommand, wheelOf } from "./commands.ts";
+import { parseCommands } from "./parser.ts";
 
 const features = [
   "speculativeDecoding",
@@ -22,18 +12,6 @@ const features = [
   "reasoningParser",
   "toolCallParser",
 ] as const;
-
-/** The published wheel that stands for a runtime's image. */
-function wheelOf(variant: Variant, runtime: Runtime): WheelVersion {
-  switch (runtime) {
-    case "day0":
-      return variant.startsWith("MiMo-V2-Flash") ? "0.5.7" : "0.5.11";
-    case "v0.5.18":
-      return "0.5.18";
-    case "v0.5.23":
-      return "0.5.23";
-  }
-}
 
 /** Each profile by itself, and every way to set the six features. */
 const choices = [
@@ -47,17 +25,6 @@ const choices = [
     ),
   })),
 ];
-
-/** As rank 1 of a group where there is one: the kubelet's variables filled in. */
-function asServerCommand(id: string, plan: ServingPlan): ServerCommand {
-  const env = {
-    ...plan.env,
-    NODE_RANK: plan.nodes > 1 ? "1" : "0",
-    RANK0_HOST: "x-0-0.x-ranks.y.svc",
-    DIST_PORT: "20000",
-  };
-  return { id, argv: plan.command, env, checkpoint: CHECKPOINTS[plan.variant] };
-}
 
 const plans = variants.flatMap((variant) =>
   hardwareKinds.flatMap((hardware) =>

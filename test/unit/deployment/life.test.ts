@@ -388,6 +388,17 @@ test("a gate opens on the way to the reserved domain, beside the affinity that a
   });
 });
 
+test("a gate's patch takes no annotation away that somebody else wrote first", () => {
+  const bare = pod(0, gated("a"));
+  const { annotations: _, ...metadata } = bare.metadata;
+  const patch = openGatePatch({ ...bare, metadata }, { "mimo.dev/dist-port": "20000" }, nowhere);
+  expect(patch[1]).toEqual({
+    op: "test",
+    path: "/metadata/resourceVersion",
+    value: metadata.resourceVersion,
+  });
+});
+
 /** A group as it may be found, and as the cluster goes on with it. */
 test("from any state, doing what is said leads to one whole formation, and each pod that ran is stopped once", () => {
   const state = fc.constantFrom("missing", "gated", "open", "replaced", "terminating", "restarted", "failed");

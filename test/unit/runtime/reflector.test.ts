@@ -302,6 +302,15 @@ describe("faults", () => {
     expect(script.lists).toHaveLength(1);
   });
 
+  test("events in another order than their versions' are not believed: the present is listed", async () => {
+    const script = await startWatching([]);
+    script.listed = { resourceVersion: "30", items: [pod("a", "25"), pod("b", "22")] };
+    script.send({ type: "ADDED", object: pod("a", "25") }, { type: "ADDED", object: pod("a", "20") });
+    await eventually(script, () => expect(script.lists).toHaveLength(2));
+    expect(script.lists[1]?.query.get("resourceVersion")).toBe("25");
+    await vi.waitFor(() => expect(script.changes).toEqual(["- > uid-a@25", "- > uid-b@22"]));
+  });
+
   test("a frozen socket is given up after 150 s of silence, and not before", async () => {
     const script = await startWatching([]);
     await script.clock.advance(149_000);

@@ -22,6 +22,9 @@ const object = z.looseObject({ metadata });
 const list = z.object({ items: z.array(object) });
 type Stored = z.output<typeof object>;
 
+/** What a test writes onto an object to change it between the operator's look and its write. */
+export const touched = "test.mimo.dev/touched";
+
 const kinds: readonly ApiResource[] = [
   resources.mimoDeployments,
   resources.statefulSets,
@@ -98,7 +101,7 @@ function stateOf(namespace: string, all: readonly Located[]): State {
 
 function essence(resource: ApiResource, { metadata, spec, status, data, revision }: Stored): object {
   const { [revisionHash]: _hash, ...kept } = metadata.labels;
-  const { [annotations.applied]: _applied, ...notes } = metadata.annotations;
+  const { [annotations.applied]: _applied, [touched]: _touched, ...notes } = metadata.annotations;
   const common = {
     labels: kept,
     annotations: notes,

@@ -1,0 +1,112 @@
+/**
+ * `npm run test:mutation`: takes one guard after the other out of a copy of the source, and runs the test that should
+ * notice. A test that passes all the same proves nothing. Ends with 1 when one does, or fails on the untouched copy.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+interface Mutation {
+  readonly guard: string;
+  readonly file: string;
+  /** Each has to be there exactly once. */
+  readonly edits: readonly (readonly [from: string, to: string])[];
+  readonly test: string;
+  readonly name: string;
+}
+
+const mutations: readonly Mutation[] = [
+  {
+    guard: "UID precondition on deletes",
+    file: "operator/deployment/execute.ts",
+    edits: [["preconditions: { uid: step.uid },", ""]],
+    test: "test/faults/writes.test.ts",
+    name: "pod replaced by its namesake",
+  },
+  {
+    guard: "own writes are waited for",
+    file: "operator/deployment/reconcile.ts",
+    edits: [["ownWrites.unseen(key)", 'ownWrites.unseen("nobody")']],
+    test: "test/faults/watches.test.ts",
+    name: "s late: all ends",
+  },
+  {
+    guard: "formation on record before the first gate opens",
+    file: "operator/deployment/group-steps.ts",
+    edits: [
+      [
+        "[mark(group.statefulSet, { [annotations.formation]: JSON.stringify(move.formation) }, reason)],",
+        "presentPods(group).map((pod) => opening(pod, move.formation, [])), [mark(group.statefulSet, { [annotations.formation]: JSON.stringify(move.formation) }, reason)],",
+      ],
+    ],
+    test: "test/faults/writes.test.ts",
+    name: "killed before",
+  },
+  {
+    guard: "no write without the lease",
+    file: "operator/runtime/request.ts",
+    edits: [
+      ["if (writes && gate !== undefined && !gate.held()) throw new NotLeaderError(describeCall(call));", ""],
+      ["[call.signal, writes ? gate?.signal : undefined]", "[call.signal]"],
+    ],
+    test: "test/faults/leaders.test.ts",
+    name: "a leader that is stopped amid its writes",
+  },
+];
+
+const root = resolve(import.meta.dirname, "../..");
+const parts = [
+  "operator",
+  "crds",
+  "synth",
+  "charts",
+  "test",
+  "package.json",
+  "tsconfig.json",
+  "vitest.config.ts",
+];
+
+function copyOf(mutation: Mutation | undefined): string {
+  const copy = mkdtempSync(join(tmpdir(), "mimo-mutation-"));
+  for (const part of parts) cpSync(join(root, part), join(copy, part), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  if (mutation === undefined) return copy;
+  const file = join(copy, mutation.file);
+  let text = readFileSync(file, "utf8");
+  for (const [from, to] of mutation.edits) {
+    if (text.split(from).length !== 2) throw new Error(`${mutation.file} has not exactly one: ${from}`);
+    text = text.replace(from, () => to);
+  }
+  writeFileSync(file, text);
+  return copy;
+}
+
+/** Whether the test passes in a copy; its output is told when that surprises. */
+function passes({ test, name }: Mutation, mutation: Mutation | undefined): boolean {
+  const copy = copyOf(mutation);
+  try {
+    const { status, stdout } = spawnSync(
+      join(copy, "node_modules/.bin/vitest"),
+      ["run", "--config", "test/faults/vitest.config.ts", test, "-t", name],
+      { cwd: copy, env: { ...process.env, FAULTS: "full" }, encoding: "utf8" },
+    );
+    const expected = mutation === undefined;
+    if ((status === 0) !== expected) console.error(stdout.slice(-4000));
+    return status === 0;
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+const only = process.argv[2] ?? "";
+const results = mutations
+  .filter(({ guard }) => guard.includes(only))
+  .map((mutation) => {
+    const sound = passes(mutation, undefined);
+    const noticed = !passes(mutation, mutation);
+    const verdict = !sound ? "fails without it, too" : noticed ? "noticed" : "NOT NOTICED";
+    console.log(`${mutation.guard}: ${verdict} (${mutation.test}, ${mutation.name})`);
+    return sound && noticed;
+  });
+if (results.length === 0 || results.includes(false)) process.exitCode = 1;

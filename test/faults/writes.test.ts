@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deedsByNamespace, excess } from "../lifecycle/deeds.ts";
+import { stories } from "../lifecycle/stories.ts";
+import { type CalmStage, startCalmStage } from "./calm.ts";
+import { type Disturbance, disturbances, lostTouches } from "./disturbances.ts";
+import { isFull, points } from "./scope.ts";
+import type { State } from "./state.ts";
+import { type Lane, rest, sweep, tellDisturbed, workers } from "./tell.ts";
+
+let stage: CalmStage;
+
+beforeAll(async () => {
+  stage = await startCalmStage();
+});
+afterAll(() => stage?.stop());
+
+/** In the full run each disturbance by itself at every write; else few writes, and what doesn't kill all at once. */
+const waves: readonly { name: string; stride: number; chosen: readonly Disturbance[] }[] = isFull
+  ? disturbances.map((each) => ({ name: each.name, stride: 1, chosen: [each] }))
+  : [
+      { name: "killed", stride: 11, chosen: disturbances.filter(({ kills }) => kills) },
+      {
+        name: "disturbed",
+        stride: 47,
+        chosen: disturbances.filter(({ kills, isLong }) => !kills && !isLong),
+      },
+    ];
+
+interface DisturbedLane extends Lane {
+  readonly disturbance: Disturbance;
+  /** The write that is hit, as it was in the undisturbed run. */
+  readonly what: string;
+  readonly end: State;
+}
+
+describe("an operator that is hit at any of its writes", () => {
+  test.for(waves)("$name: ends as if nothing had happened", async ({ stride, chosen }, { task }) => {
+    const { cluster, proxy, operators } = stage;
+    const startedAt = new Date();
+    const lanes = lanesOf(chosen, stride);
+    const kill = async (): Promise<void> => {
+      await operators.kill();
+      proxy.heal();
+      await operators.start({ server: proxy.server, workers });
+    };
+    const outcome = await tellDisturbed(stage, lanes, {
+      endOf: ({ namespace }) => lanes.find((lane) => lane.namespace === namespace)?.end ?? {},
+      ...(chosen.some(({ kills }) => kills) ? { onceHit: kill } : {}),
+      patienceSeconds: chosen.some(({ isLong }) => isLong) ? 1200 : 180,
+    });
+    const deeds = await deedsByNamespace(cluster.controlPlane, startedAt);
+    for (const { story, namespace, disturbance, fault, what, end } of lanes) {
+      const where = `${story.name}, ${disturbance.name}: write ${fault?.write}, ${what}`;
+      expect.soft(outcome.get(namespace) ?? {}, where).toEqual(end);
+      const did = deeds.get(namespace);
+      const more = did && excess(did, stage.calm(story).deeds);
+      expect
+        .soft({ more, twice: did?.deletedTwice, half: did?.halfOpened }, where)
+        .toEqual({ more: [], twice: [], half: [] });
+    }
+    expect(await lostTouches(cluster.controlPlane)).toEqual([]);
+    expect(await rest(stage)).toEqual([]);
+
+    const reached = lanes.filter(({ namespace }) => proxy.isReached(namespace));
+    for (const each of chosen)
+      points(task, each.row, reached.filter(({ disturbance }) => disturbance === each).length);
+    expect(reached.length).toBeGreaterThanOrEqual(0.95 * lanes.length);
+    await sweep(stage, lanes);
+  });
+});
+
+function lanesOf(chosen: readonly Disturbance[], stride: number): DisturbedLane[] {
+  let count = 0;
+  return chosen.flatMap((disturbance) =>
+    stories.flatMap((story) => {
+      const { writes, end } = stage.calm(story);
+      return writes.flatMap((what, index): DisturbedLane[] => {
+        // A story that holds a pod back can't end with nothing.
+        if (disturbance.endsEmpty && story.prepare !== undefined) return [];
+        if (disturbance.befalls?.(what, story.name) === false || count++ % stride !== 0) return [];
+        const namespace = `${story.name}-${disturbances.indexOf(disturbance)}-${index + 1}`;
+        const fault = { write: index + 1, ...disturbance.fault(stage.cluster.controlPlane) };
+        return [{ story, namespace, fault, disturbance, what, end: disturbance.endsEmpty ? {} : end }];
+      });
+    }),
+  );
+}
