@@ -10,6 +10,7 @@ import type { KubeObject } from "../../charts/kubernetes.ts";
 import { annotations } from "../../charts/names.ts";
 import { callApi } from "../controlplane/api.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
+import { gpuNode } from "../controlplane/nodes.ts";
 import { deploymentsPath, startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { type RunningOperator, startOperator } from "../e2e/operator.ts";
@@ -19,6 +20,7 @@ let cluster: TestCluster;
 let operator: RunningOperator;
 
 const examplesFolder = resolve(import.meta.dirname, "../../examples");
+const gpuKind = z.enum(["H200", "B200", "GB300"]);
 const document = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
@@ -32,6 +34,12 @@ const examples = globSync("*.yaml", { cwd: examplesFolder }).flatMap((file) => {
   }));
 });
 const deployments = examples.filter(({ object }) => object.kind === "MiMoDeployment");
+/** Enough for all examples at once. */
+const nodes = Object.entries({ H200: 20, B200: 8, GB300: 4 } as const).flatMap(([kind, count]) =>
+  Array.from({ length: count }, (_, index) =>
+    gpuNode({ kind: gpuKind.parse(kind), name: `${kind.toLowerCase()}-${index}` }),
+  ),
+);
 const autoscaled = { variant: "MiMo-V2-Flash", hardware: "H200" };
 
 /** What Argo CD applies: Git's text, with its mark on it. */
@@ -108,17 +116,7 @@ async function reconcileTimes(times: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  cluster = await startCluster();
-  // The operator would make it, but the first test has none.
-  await callApi(cluster.controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms", {
-    method: "POST",
-    body: {
-      apiVersion: "mimo.dev/v1alpha1",
-      kind: "MiMoPlatform",
-      metadata: { name: "default" },
-      spec: {},
-    },
-  });
+  cluster = await startCluster(nodes);
 });
 afterAll(async () => {
   await operator?.stop();
@@ -151,8 +149,17 @@ describe.each(Object.entries(applications))("an app that is synced by %s apply",
     ...deployments.map(({ name, object }) => tracked(namespace, name, { ...object, metadata: { name } })),
   ];
 
+  beforeAll(() => cluster.namespace(namespace));
+  // The next ones need the nodes.
+  afterAll(async () => {
+    await callApi(cluster.controlPlane, deploymentsPath(namespace), { method: "DELETE" });
+    await eventually(
+      "their pods are gone",
+      async () => (await cluster.pods(namespace)).length === 0 || undefined,
+    );
+  });
+
   test("is in sync after 10 reconciles, an autoscaler's write and a person's wish", async () => {
-    await cluster.namespace(namespace);
     await sync(git, flags);
     await cluster.becomesReady(namespace, "autoscaled");
     const scale = `${deploymentsPath(namespace, "autoscaled")}/scale?fieldManager=kube-controller-manager`;
