@@ -113,6 +113,14 @@ async function reconcileTimes(times: number): Promise<void> {
 
 beforeAll(async () => {
   cluster = await startCluster(nodes);
+  // The limits need it, and the operator, which would make it, comes later.
+  const body = {
+    apiVersion: "mimo.dev/v1alpha1",
+    kind: "MiMoPlatform",
+    metadata: { name: "default" },
+    spec: {},
+  };
+  await callApi(cluster.controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms", { method: "POST", body });
 });
 afterAll(async () => {
   await operator?.stop();
