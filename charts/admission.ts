@@ -39,7 +39,10 @@ function limitPolicy(
       failurePolicy: "Fail",
       paramKind: { apiVersion: apiVersionOf(resources.mimoPlatforms), kind: resources.mimoPlatforms.kind },
       matchConstraints: {
-        resourceRules: [{ apiGroups: [group], apiVersions: [version], resources: [resource], operations }],
+        resourceRules: [
+          // The scope is the API server's default: left out of a list's item, it would look like a difference to Argo CD.
+          { apiGroups: [group], apiVersions: [version], resources: [resource], operations, scope: "*" },
+        ],
       },
       // A tighter platform must not stand in the way of labels, finalizers or a deletion.
       matchConditions: [
