@@ -14,7 +14,7 @@ import { gpuNode } from "../controlplane/nodes.ts";
 import { deploymentsPath, startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { type RunningOperator, startOperator } from "../e2e/operator.ts";
-import { computeKstatus, threeWayDiff } from "./engines.ts";
+import { computeKstatus, threeWayDiff } from "../gitops/engines.ts";
 
 let cluster: TestCluster;
 let operator: RunningOperator;
