@@ -22,8 +22,6 @@ export default defineConfig({
             "test/ranks/**/*.test.ts",
             "test/self-service/**/*.test.ts",
             "test/lifecycle/**/*.test.ts",
-            // A sample of their faults; the rest is for test/faults/vitest.config.ts.
-            "test/faults/{writes,watches,drift}.test.ts",
           ],
           fileParallelism: false,
         },

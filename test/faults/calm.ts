@@ -2,10 +2,11 @@
 import { gpuNode } from "../controlplane/nodes.ts";
 import { startCluster } from "../e2e/cluster.ts";
 import { type Deeds, deedsByNamespace } from "../lifecycle/deeds.ts";
-import { type Story, stories } from "../lifecycle/stories.ts";
+import type { Story } from "../lifecycle/stories.ts";
 import { operatorsOf } from "./operators.ts";
 import { startProxy } from "./proxy.ts";
 import type { State } from "./state.ts";
+import { stories } from "./stories.ts";
 import { type Stage, sweep, tell, workers } from "./tell.ts";
 
 /** A story's undisturbed run. */

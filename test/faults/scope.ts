@@ -1,6 +1,6 @@
 import { type RunnerTestCase, vi } from "vitest";
 
-/** `npm run test:faults` injects every fault everywhere; `make test` a fixed sample. */
+/** `npm run test:faults` injects every fault everywhere; a file that is run by itself a sample. */
 export const isFull = process.env.FAULTS === "full";
 
 // Hundreds of deployments at once take their time on two cores.

@@ -6,11 +6,12 @@ import type { ControlPlane } from "../controlplane/boot.ts";
 import { deploymentsPath } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { deedsByNamespace, excess } from "../lifecycle/deeds.ts";
-import { deploymentName, pro, stories } from "../lifecycle/stories.ts";
+import { deploymentName, pro } from "../lifecycle/stories.ts";
 import { type CalmStage, repeated, startCalmStage } from "./calm.ts";
 import { readLease } from "./operators.ts";
 import { isFull, points, seed, seeded } from "./scope.ts";
 import { type SecondServer, startSecondServer } from "./second-server.ts";
+import { stories } from "./stories.ts";
 import { areReady, rest, sweep, tellDisturbed, workers } from "./tell.ts";
 
 let stage: CalmStage;

@@ -3,10 +3,11 @@ import { callApi } from "../controlplane/api.ts";
 import { deploymentsPath } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { deedsByNamespace, excess } from "../lifecycle/deeds.ts";
-import { deploymentName, pro, stories } from "../lifecycle/stories.ts";
+import { deploymentName, pro } from "../lifecycle/stories.ts";
 import { type CalmStage, repeated, startCalmStage } from "./calm.ts";
 import { addressOf } from "./metrics.ts";
 import { isFull, points, seed, seeded } from "./scope.ts";
+import { stories } from "./stories.ts";
 import { areReady, rest, sweep, tellDisturbed, workers } from "./tell.ts";
 import type { Edit } from "./watch-edits.ts";
 

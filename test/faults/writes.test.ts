@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deedsByNamespace, excess } from "../lifecycle/deeds.ts";
-import { stories } from "../lifecycle/stories.ts";
 import { type CalmStage, startCalmStage } from "./calm.ts";
 import { type Disturbance, disturbances, lostTouches } from "./disturbances.ts";
 import { isFull, points } from "./scope.ts";
 import type { State } from "./state.ts";
+import { stories } from "./stories.ts";
 import { type Lane, rest, sweep, tellDisturbed, workers } from "./tell.ts";
 
 let stage: CalmStage;

@@ -77,12 +77,8 @@ export const stories: readonly Story[] = [
     given: { ...pro, ...onFailure, replicas: 2 },
     act: apply({ ...pro, ...onFailure, ...badImage, replicas: 2 }),
   },
-  { name: "scale-up", given: pro, act: apply({ ...pro, replicas: 2 }) },
   { name: "scale-down", given: { ...pro, replicas: 2 }, act: apply({ ...pro, replicas: 1 }) },
-  // From one node to two.
-  { name: "topology", given: { ...pro, variant: "MiMo-V2.5" }, act: apply(pro) },
   { name: "suspend", given: pro, act: apply({ ...pro, suspend: true }) },
-  { name: "resume", given: pro, prepare: apply({ ...pro, suspend: true }), act: apply(pro) },
   {
     name: "delete",
     given: pro,
