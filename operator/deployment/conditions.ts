@@ -3,7 +3,7 @@ import type { Condition } from "../../crds/status.ts";
 import type { Refusal } from "../../synth/serving-plan.ts";
 import type { Decision } from "./decide.ts";
 import type { Revision } from "./frozen.ts";
-import { type Group, groupMessage, groupState, percentLoaded, unschedulable } from "./groups.ts";
+import { type Group, groupMessage, groupState, percentLoaded, serves, unschedulable } from "./groups.ts";
 import { isOutsideQueue, outsideQueueMessage } from "./queueing.ts";
 import type { Report } from "./report.ts";
 import type { Target } from "./target.ts";
@@ -15,15 +15,15 @@ type Statement = Pick<Condition, "type" | "status" | "reason" | "message">;
 const messageLimit = 2048;
 
 /** All conditions, in the order in which a person should read them. */
-export function conditionsOf(facts: Report, serves: (group: Group) => boolean): Statement[] {
+export function conditionsOf(facts: Report): Statement[] {
   const { decision, groups } = facts;
-  const ready = readiness(facts, serves);
+  const ready = readiness(facts);
   const stuck = stall(facts);
   const resting = ready.status === "True" || (decision.suspended && groups.length === 0);
   const busy = stuck === undefined && !resting;
   return [
     ready,
-    availability(facts, serves),
+    availability(facts),
     acceptance(decision.target),
     memoryFit(decision.target.revision),
     placement(groups, decision),
@@ -69,7 +69,7 @@ const sentences = (refusals: readonly Refusal[]): string =>
   refusals.map(({ field, message }) => `${field}: ${message}`).join("\n");
 
 /** Ready: every wanted group serves, on the revision that the request resolves to. Its reason is the Status column. */
-function readiness(facts: Report, serves: (group: Group) => boolean): Statement {
+function readiness(facts: Report): Statement {
   const { groups, decision } = facts;
   const { replicas, suspended, target } = decision;
   const stuck = stall(facts);
@@ -122,7 +122,7 @@ function loaded(group: Group): string | undefined {
   return percent === undefined ? undefined : `group ${group.id} has loaded ${percent} % of its weights`;
 }
 
-function availability({ groups, decision }: Report, serves: (group: Group) => boolean): Statement {
+function availability({ groups, decision }: Report): Statement {
   const { replicas, maxUnavailable } = decision;
   const serving = groups.filter(serves).length;
   const needed = Math.max(1, replicas - maxUnavailable);

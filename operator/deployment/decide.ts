@@ -1,8 +1,6 @@
-import type { KubeObject, OwnerReference } from "../../charts/kubernetes.ts";
-import { annotations, labels } from "../../charts/names.ts";
+import type { KubeObject } from "../../charts/kubernetes.ts";
+import { annotations } from "../../charts/names.ts";
 import { groupStatefulSet, sharedObjects } from "../../charts/render.ts";
-import { resources } from "../../charts/resources.ts";
-import type { DeploymentSpec } from "../../crds/deployment.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
 import { adoption, creation, deletion, find, isOurs, keep } from "./children.ts";
 import {
@@ -21,22 +19,21 @@ import {
   restartGroup,
   updateGroup,
 } from "./group-steps.ts";
-import { type Group, isGated, isServing, presentPods } from "./groups.ts";
+import { type Group, isGated, presentPods, serves } from "./groups.ts";
 import { type Circumstances, nodeTimeouts } from "./loss.ts";
 import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleRetrySeconds } from "./obstacles.ts";
 import type { Site } from "./opening.ts";
-import { missingQueue, releaseSteps } from "./queueing.ts";
-import { quotaRoom } from "./quota.ts";
-import { recoveryPolicy } from "./recovery.ts";
+import { releaseSteps } from "./queueing.ts";
+import { type RecoveryPolicy, recoveryPolicy } from "./recovery.ts";
 import type { Pledge } from "./reservations.ts";
-import { isRestartDue, restartWish, withRestartMark } from "./restart.ts";
-import { revisionFailure } from "./revision-failure.ts";
-import { planRollout, rolloutPolicy } from "./rollout.ts";
+import { withRestartMark } from "./restart.ts";
+import { type Roster, rosterOf } from "./roster.ts";
 import { differences } from "./settled.ts";
 import type { PlacementProblem } from "./shortage.ts";
 import type { Stages, Step } from "./steps.ts";
 import { findTarget, isAdoption, oldRevisions, type Target } from "./target.ts";
+import { failureOf, rollsBack } from "./verdict.ts";
 
 export interface Decision {
   readonly stages: Stages;
@@ -98,8 +95,6 @@ export function decide(observed: Observed): Decision {
     };
   }
 
-  const suspended = spec.value.suspend === true || observed.annotations[annotations.suspended] === "true";
-  const replicas = suspended ? 0 : spec.value.replicas;
   const policy = recoveryPolicy(spec.value.recovery);
   const circumstances: Circumstances = {
     nodes: observed.nodes,
@@ -107,112 +102,32 @@ export function decide(observed: Observed): Decision {
     nodeLossTimeoutSeconds: policy.nodeLossTimeoutSeconds,
     now: observed.now,
   };
-
-  const { owner, children } = observed;
-  const shared = differences(revision.plan, children, () => compareShared(revision, observed));
-
-  const failure = failureOf(revision, observed);
-  const rollout = rolloutPolicy(spec.value.rollout, failure !== undefined);
-  const leaving = observed.groups.filter(isLeaving);
-  const staying = observed.groups.filter((group) => !isLeaving(group));
-  const wish = restartWish(observed.annotations);
-  const due = staying.filter((group) => isRestartDue(group, wish));
-  const views = staying.map((group) => ({
-    id: group.id,
-    // A restart is an update to the same revision.
-    revision: due.includes(group) ? `${group.revision}, to restart` : group.revision,
-    serves: serves(group),
-  }));
-  const plan = planRollout(views, replicas, revision.hash, rollout);
-  const reason = suspended ? "suspended" : `${replicas} serving groups are wanted`;
-  const removed = staying.filter(({ id }) => plan.remove.includes(id));
-
   const revisionOf = (hash: string): Revision | undefined =>
     hash === revision.hash ? revision : observed.revisions.find((each) => each.hash === hash);
-  const statefulSet: Render = (of, groupId) =>
-    groupStatefulSet({
-      plan: of.plan,
-      revision: of.hash,
-      groupId,
-      template: of.template,
-      owner,
-    });
-  const room = quotaRoom(
-    observed.gpuQuotas,
-    plan.create,
-    revision.plan.nodes * revision.plan.gpusPerNode,
-    revision.plan.gpusPerNode * lackedPods(staying),
-  );
-  const newcomers = Array.from({ length: room.groups }, (_, index) => nextGroupId + index);
-  // While the target is held back, scaling goes on with what is known to serve.
-  const known = rollout.held ? revisionOf(staying.find(serves)?.revision ?? "") : undefined;
-  const obstacle = missingQueue(revision.plan, observed.absent);
-  const creations =
-    obstacle === undefined
-      ? newcomers.map((id) => creation(withRestartMark(statefulSet(known ?? revision, id), wish)))
-      : [];
-  const gangs = gangSteps(
-    [
-      ...observed.groups.map((group) => ({
-        id: group.id,
-        plan: (revisionOf(group.revision) ?? revision).plan,
-      })),
-      ...newcomers.map((id) => ({ id, plan: (known ?? revision).plan })),
-    ],
-    observed,
-  );
+  const failure = failureOf(revision, observed);
+  const roster = rosterOf(observed, spec.value, revision, nextGroupId, failure !== undefined);
+  const { staying, newcomers, wish, obstacle, shortage } = roster;
 
-  let { capacity } = observed;
-  const works = staying
-    .filter((group) => !removed.includes(group))
-    .map((group): GroupWork & { readonly group: Group } => {
-      const own = revisionOf(group.revision);
-      const isUpdated = plan.update.includes(group.id);
-      if (isUpdated && wish !== undefined && group.revision === revision.hash)
-        return { group, stages: [restartGroup(group, wish)] };
-      if (isUpdated) {
-        const desired = statefulSet(revision, group.id);
-        return { group, stages: [updateGroup(group, desired, own, revision, observed.owner.uid, wish)] };
-      }
-      const drift = own === undefined ? [] : driftOf(group, own, statefulSet, owner);
-      if (drift.length > 0) return { group, stages: [drift] };
-      const others = capacity.reservations.filter((each) => each.group !== group.statefulSet.metadata.uid);
-      const site: Site = {
-        plan: own?.plan,
-        capacity: { ...capacity, reservations: others },
-        nodesOnDemand: addsNodes(own?.plan, observed),
-        computeDomain: computeDomainOf(observed, group.id),
-      };
-      const retry = observed.annotations[annotations.retry];
-      const work = groupWork(group, policy, circumstances, retry, wish, site);
-      // The next group of this deployment must not count on the same nodes.
-      if (work.reservation !== undefined)
-        capacity = { ...capacity, reservations: [...others, work.reservation] };
-      return { group, ...work };
-    });
   const planned = observed.groups.map((group) => ({ ...group, plan: revisionOf(group.revision)?.plan }));
+  const coming = newcomers.map((id) => ({ id, plan: roster.revision.plan }));
+  const creations = newcomers.map((id) =>
+    creation(withRestartMark(render(roster.revision, id, observed), wish)),
+  );
+  const shared = [
+    ...differences(revision.plan, observed.children, () => compareShared(revision, observed)),
+    ...gangSteps([...planned.map(({ id, plan = revision.plan }) => ({ id, plan })), ...coming], observed),
+  ];
+  const works = workOf(roster, revision, revisionOf, policy, circumstances, observed);
+  const stays = new Set(staying.map(({ id }) => id));
   const computeDomains = makeComputeDomains(
-    [
-      ...planned.filter(({ id }) => works.some(({ group }) => group.id === id)),
-      ...newcomers.map((id) => ({ id, plan: (known ?? revision).plan })),
-    ],
+    [...planned.filter(({ id }) => stays.has(id)), ...coming],
     observed,
   );
-  const leavers = [...leaving, ...removed].flatMap((group) =>
-    removeGroup(group, group.stopping ?? reason, circumstances),
+  const releases = releaseSteps(
+    [...observed.groups.flatMap(presentPods), ...observed.strays],
+    observed.workloads,
+    new Set([...stays].map(String)),
   );
-  const history = oldRevisions(observed, [target.requested, revision]).flatMap(({ object }) =>
-    object === undefined ? [] : [deletion(object, "beyond the kept history")],
-  );
-  const adopted = observed.revisions.flatMap(({ object }) =>
-    object === undefined || isOurs(object, observed.owner) || target.write !== undefined
-      ? []
-      : [adoption(object, observed.owner)],
-  );
-  const stayingIds = new Set(staying.filter((group) => !removed.includes(group)).map(({ id }) => String(id)));
-  const pods = [...observed.groups.flatMap(presentPods), ...observed.strays];
-  const releases = releaseSteps(pods, observed.workloads, stayingIds);
-  const verdict = rollsBack(spec.value, target, observed, failure);
   const wakes = [
     ...works.flatMap(({ wakeMilliseconds = [] }) => wakeMilliseconds),
     ...nodeTimeouts(circumstances),
@@ -220,30 +135,32 @@ export function decide(observed: Observed): Decision {
   ];
   return {
     stages: [
-      target.write === undefined ? verdict : [target.write],
+      target.write === undefined ? rollsBack(spec.value, target, observed, failure) : [target.write],
       [
-        ...[...shared, ...gangs].filter((found) => typeof found !== "string"),
-        ...adopted,
+        ...shared.filter((found) => typeof found !== "string"),
+        ...(target.write === undefined ? adoptions(observed) : []),
         ...releases,
         ...computeDomains,
       ],
       [
         ...creations,
         ...works.flatMap(({ stages }) => stages.flat()),
-        ...leavers,
+        ...roster.leaving.flatMap((group) =>
+          removeGroup(group, group.stopping ?? roster.reason, circumstances),
+        ),
         ...deadPods(observed.strays, circumstances),
-        ...history,
+        ...forgotten(observed, [target.requested, revision]),
         ...removeComputeDomains(planned, observed),
       ],
     ],
     target,
-    adopting: !suspended && isAdoption(observed, target.requested),
+    adopting: !roster.suspended && isAdoption(observed, target.requested),
     nextGroupId,
-    replicas,
-    suspended,
-    toRestart: due.length,
-    maxUnavailable: rollout.maxUnavailable,
-    conflicts: [...shared, ...gangs].filter((found) => typeof found === "string"),
+    replicas: roster.replicas,
+    suspended: roster.suspended,
+    toRestart: roster.toRestart,
+    maxUnavailable: roster.maxUnavailable,
+    conflicts: shared.filter((found) => typeof found === "string"),
     ...(obstacle === undefined ? {} : { obstacle }),
     problems: new Map(
       works.flatMap(({ group, problem }) => (problem === undefined ? [] : [[group.id, problem]])),
@@ -254,11 +171,51 @@ export function decide(observed: Observed): Decision {
       return isIn && typeof domain === "object" ? (channelTrouble(domain) ?? []) : [];
     }),
     pledges: works.flatMap(({ pledge }) => pledge ?? []),
-    ...(room.shortage === undefined ? {} : { shortage: room.shortage }),
+    ...(shortage === undefined ? {} : { shortage }),
     ...(failure === undefined ? {} : { failure }),
     ...(wakes.length === 0 ? {} : { wakeMilliseconds: Math.min(...wakes) }),
   };
 }
+
+type WorkOnGroup = GroupWork & { readonly group: Group };
+
+/** What the groups that stay need, one after the other: none counts on the nodes of another. */
+function workOf(
+  { staying, updated, wish }: Roster,
+  target: Revision,
+  revisionOf: (hash: string) => Revision | undefined,
+  policy: RecoveryPolicy,
+  circumstances: Circumstances,
+  observed: Observed,
+): WorkOnGroup[] {
+  let { capacity } = observed;
+  return staying.map((group): WorkOnGroup => {
+    const own = revisionOf(group.revision);
+    if (updated.has(group.id) && wish !== undefined && group.revision === target.hash)
+      return { group, stages: [restartGroup(group, wish)] };
+    if (updated.has(group.id)) {
+      const desired = render(target, group.id, observed);
+      return { group, stages: [updateGroup(group, desired, own, target, observed.owner.uid, wish)] };
+    }
+    const drift = own === undefined ? [] : driftOf(group, own, observed);
+    if (drift.length > 0) return { group, stages: [drift] };
+    const others = capacity.reservations.filter((each) => each.group !== group.statefulSet.metadata.uid);
+    const site: Site = {
+      plan: own?.plan,
+      capacity: { ...capacity, reservations: others },
+      nodesOnDemand: addsNodes(own?.plan, observed),
+      computeDomain: computeDomainOf(observed, group.id),
+    };
+    const retry = observed.annotations[annotations.retry];
+    const work = groupWork(group, policy, circumstances, retry, wish, site);
+    if (work.reservation !== undefined)
+      capacity = { ...capacity, reservations: [...others, work.reservation] };
+    return { group, ...work };
+  });
+}
+
+const render = ({ plan, hash, template }: Revision, groupId: number, { owner }: Observed): KubeObject =>
+  groupStatefulSet({ plan, revision: hash, groupId, template, owner });
 
 /** Steps towards what all groups share, and the names of objects in the way. */
 function compareShared({ plan }: Revision, { owner, children }: Observed): (Step | string)[] {
@@ -270,60 +227,24 @@ function compareShared({ plan }: Revision, { owner, children }: Observed): (Step
   ];
 }
 
-function driftOf(group: Group, own: Revision, render: Render, owner: OwnerReference): Step[] {
+function driftOf(group: Group, own: Revision, observed: Observed): Step[] {
   const { statefulSet, id } = group;
-  const found = differences(own.plan, [statefulSet], () => keep(owner, render(own, id), statefulSet));
-  return found.filter((each) => typeof each !== "string");
+  const compare = () => keep(observed.owner, render(own, id, observed), statefulSet);
+  return differences(own.plan, [statefulSet], compare).filter((each) => typeof each !== "string");
 }
 
-type Render = (revision: Revision, groupId: number) => KubeObject;
+/** Takes up revisions that a deletion with --cascade=orphan left behind. */
+const adoptions = ({ revisions, owner }: Observed): Step[] =>
+  revisions.flatMap(({ object }) =>
+    object === undefined || isOurs(object, owner) ? [] : [adoption(object, owner)],
+  );
 
-const serves = (group: Group): boolean => isServing(group, labels.revision);
+const forgotten = (observed: Observed, needed: readonly (Revision | undefined)[]): Step[] =>
+  oldRevisions(observed, needed).flatMap(({ object }) =>
+    object === undefined ? [] : [deletion(object, "beyond the kept history")],
+  );
 
 /** The platform says that nodes of this kind come when pods wait for them. */
 const addsNodes = (plan: ServingPlan | undefined, { platform }: Observed): boolean =>
   platform.ok &&
   platform.value?.hardware?.find(({ kind }) => kind === plan?.hardware)?.nodesOnDemand === true;
-/** Pods that StatefulSets are about to make. */
-const lackedPods = (groups: readonly Group[]): number =>
-  groups.reduce((sum, group) => sum + group.ranks - presentPods(group).length, 0);
-
-/** Marked to stop, or already being removed: its id is not used again. */
-const isLeaving = ({ stopping, statefulSet }: Group): boolean =>
-  stopping !== undefined || statefulSet.metadata.deletionTimestamp !== undefined;
-
-/** Why groups of a revision don't become Ready; only where an update is under way, for a first revision has no way back. */
-function failureOf(revision: Revision, { groups, now }: Observed): string | undefined {
-  for (const group of groups) {
-    if (group.revision !== revision.hash || serves(group)) continue;
-    const failure = revisionFailure(group, group.recovery, revision.plan.startupSeconds, now);
-    if (failure !== undefined) return failure;
-  }
-  return undefined;
-}
-
-/** Puts on record that the requested revision failed, so that the last good one is run instead. */
-function rollsBack(
-  spec: DeploymentSpec,
-  { requested, revision }: Target,
-  observed: Observed,
-  failure: string | undefined,
-): Step[] {
-  const good = observed.status?.lastGoodRevision;
-  const possible =
-    good !== undefined && good !== requested?.hash && observed.revisions.some(({ hash }) => hash === good);
-  if (spec.rollout?.onFailure !== "Rollback" || failure === undefined || !possible) return [];
-  if (requested === undefined || requested.hash !== revision?.hash || requested.object === undefined)
-    return [];
-  const path = `/metadata/annotations/${annotations.failed.replace("/", "~1")}`;
-  return [
-    {
-      do: "patch",
-      resource: resources.controllerRevisions,
-      name: requested.object.metadata.name,
-      patch: [{ op: "add", path, value: failure }],
-      reason: `revision ${requested.hash} failed, back to ${good}: ${failure}`,
-      event: "RollingBack",
-    },
-  ];
-}

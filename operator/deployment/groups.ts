@@ -1,3 +1,4 @@
+import { labels } from "../../charts/names.ts";
 import type { groupStates } from "../../crds/status.ts";
 import type { Formation } from "./formation.ts";
 import type { Child, Pod } from "./objects.ts";
@@ -54,11 +55,11 @@ export const restartingPods = (group: Group): Pod[] =>
   presentPods(group).filter((pod) => group.restart?.pods.includes(pod.metadata.uid));
 
 /** All ranks Ready, all of them of the group's own revision, and none about to go. */
-export function isServing(group: Group, revisionLabel: string): boolean {
+export function serves(group: Group): boolean {
   return (
     readyRanks(group) === group.ranks &&
     restartingPods(group).length === 0 &&
-    group.pods.every((pod) => pod?.metadata.labels?.[revisionLabel] === group.revision)
+    group.pods.every((pod) => pod?.metadata.labels?.[labels.revision] === group.revision)
   );
 }
 

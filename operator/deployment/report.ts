@@ -1,4 +1,4 @@
-import { labels, rank0Selector } from "../../charts/names.ts";
+import { rank0Selector } from "../../charts/names.ts";
 import type { Condition, DeploymentStatus, GroupStatus } from "../../crds/status.ts";
 import { conditionsOf } from "./conditions.ts";
 import type { Decision } from "./decide.ts";
@@ -8,9 +8,9 @@ import {
   type Group,
   groupMessage,
   groupState,
-  isServing,
   percentLoaded,
   readyRanks,
+  serves,
 } from "./groups.ts";
 import { ending } from "./loss.ts";
 import type { Obstacle } from "./obstacles.ts";
@@ -52,15 +52,13 @@ export function report(facts: Report, before: DeploymentStatus | undefined, now:
       .sort((a, b) => a.id - b.id)
       .map((group) => groupStatus(group, decision.problems.get(group.id), facts.policy, now.getTime())),
     conditions: withTimes(
-      conditionsOf(facts, serves),
+      conditionsOf(facts),
       facts.generation,
       before?.observedGeneration === undefined ? [] : (before.conditions ?? []),
       now,
     ),
   };
 }
-
-const serves = (group: Group): boolean => isServing(group, labels.revision);
 
 const endpointOf = ({ plan }: Revision): string =>
   `http://${plan.name}.${plan.namespace}.svc.${plan.clusterDomain}:${plan.port}/v1`;

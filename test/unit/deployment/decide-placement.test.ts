@@ -116,18 +116,15 @@ const written = ({ stages }: Decision): string[] =>
     .flat()
     .map((step) => `${step.do} ${"name" in step ? step.name : step.object.metadata.name}: ${step.reason}`);
 const placementReady = (facts: Observed, decision: Decision): unknown =>
-  conditionsOf(
-    {
-      name: "pro",
-      namespace: "team-a",
-      generation: 1,
-      decision,
-      obstacle: undefined,
-      groups: facts.groups,
-      policy: recoveryPolicy(undefined),
-    },
-    () => false,
-  ).find(({ type }) => type === "PlacementReady");
+  conditionsOf({
+    name: "pro",
+    namespace: "team-a",
+    generation: 1,
+    decision,
+    obstacle: undefined,
+    groups: facts.groups,
+    policy: recoveryPolicy(undefined),
+  }).find(({ type }) => type === "PlacementReady");
 
 describe("groups at the gate", () => {
   test("of one deployment don't count on the same nodes: one is put on record, the other waits with the numbers", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { annotations, schedulingGate } from "../../../charts/names.ts";
 import { decide } from "../../../operator/deployment/decide.ts";
 import { formationRecord } from "../../../operator/deployment/formation.ts";
-import { type Group, isServing } from "../../../operator/deployment/groups.ts";
+import { type Group, serves } from "../../../operator/deployment/groups.ts";
 import type { Observed } from "../../../operator/deployment/observed.ts";
 import { cleanRecovery, recoveryRecord } from "../../../operator/deployment/recovery.ts";
 import { restartRecord } from "../../../operator/deployment/restart.ts";
@@ -20,7 +20,7 @@ function run(start: Observed): { groups: readonly Group[]; steps: Step[]; fewest
   let born = 0;
   let fewestServing = groups.length;
   const steps: Step[] = [];
-  const serving = (): number => groups.filter((group) => isServing(group, "mimo.dev/revision")).length;
+  const serving = (): number => groups.filter(serves).length;
 
   function write(step: Step): void {
     steps.push(step);
@@ -156,6 +156,6 @@ test("a group that was given up tries again, once", () => {
   });
   expect(groups[0]?.pods[0]?.spec.schedulingGates).toEqual([{ name: schedulingGate }]);
   const after = run({ ...start, groups });
-  expect(after.groups.every((group) => isServing(group, "mimo.dev/revision"))).toBe(true);
+  expect(after.groups.every(serves)).toBe(true);
   expect(after.steps.filter((step) => step.do === "delete")).toEqual([]);
 });
