@@ -24,14 +24,17 @@ export interface PlannedGroup {
  * none is needed any more, the finalizer goes.
  */
 export function makeComputeDomains(groups: readonly PlannedGroup[], observed: Observed): Step[] {
-  const { owner, computeDomains, finalizers, resourceVersion } = observed;
+  const { owner, computeDomains, finalizers } = observed;
   if (computeDomains === "absent") return [];
   const needing = groups.filter(({ plan }) => plan?.nvlink !== undefined);
   if (needing.length === 0) return computeDomains.length === 0 ? dropFinalizer(owner, finalizers) : [];
   if (!finalizers.includes(computeDomainFinalizer)) {
+    const path = "/metadata/finalizers";
+    // The whole list is written: one that somebody else adds meanwhile must not be lost. A status written meanwhile may be.
     const patch = [
-      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
-      { op: "add", path: "/metadata/finalizers", value: [...finalizers, computeDomainFinalizer] },
+      { op: "test", path: "/metadata/uid", value: owner.uid },
+      { op: "test", path, value: finalizers.length === 0 ? null : finalizers },
+      { op: "add", path, value: [...finalizers, computeDomainFinalizer] },
     ];
     const reason = "its ComputeDomains have to outlive its pods";
     return [{ do: "patch", resource: resources.mimoDeployments, name: owner.name, patch, reason }];

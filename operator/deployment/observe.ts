@@ -100,7 +100,7 @@ export function observe(
   takesTurn: boolean,
   now: number,
 ): Observed {
-  const { name, namespace = "", uid, resourceVersion, finalizers = [] } = deployment.metadata;
+  const { name, namespace = "", uid, finalizers = [] } = deployment.metadata;
   const owner: OwnerReference = {
     apiVersion: deployment.apiVersion,
     kind: deployment.kind,
@@ -122,7 +122,6 @@ export function observe(
     name,
     namespace,
     owner,
-    resourceVersion,
     finalizers,
     spec: readSpec(deployment),
     annotations: deployment.metadata.annotations ?? {},

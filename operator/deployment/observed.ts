@@ -19,7 +19,6 @@ export interface Observed {
   readonly name: string;
   readonly namespace: string;
   readonly owner: OwnerReference;
-  readonly resourceVersion: string;
   readonly finalizers: readonly string[];
   /** Of the deployment: the wishes of people that Git doesn't own. */
   readonly annotations: Readonly<Record<string, string>>;

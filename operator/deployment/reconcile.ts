@@ -109,7 +109,7 @@ export function createReconciler({
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
     const facts = (): Report => factsOf(deployment, observed, decision, memory.obstacle);
     // The first status waits for the first writes: they are seen at once, and one status then tells of both.
-    const isFirst = deployment.status === undefined && decision.stages.flat().length > 0;
+    const isFirst = observed.status?.observedGeneration === undefined && decision.stages.flat().length > 0;
     const told: Told = isFirst ? { deployment, result: {} } : await tell(deployment, facts(), memory, signal);
     try {
       await execute(key, ref.namespace, decision.stages, {

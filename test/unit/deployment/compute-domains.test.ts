@@ -35,7 +35,6 @@ function observed(state: Partial<Observed> = {}): Observed {
     name: "pro",
     namespace: "team-a",
     owner: { apiVersion: "mimo.dev/v1alpha1", kind: "MiMoDeployment", name: "pro", uid },
-    resourceVersion: "7",
     finalizers: [computeDomainFinalizer],
     annotations: {},
     spec: { ok: false, refusals: [] },
@@ -60,7 +59,8 @@ describe("a group on NVLink between nodes", () => {
       do: "patch",
       name: "pro",
       patch: [
-        { op: "test", path: "/metadata/resourceVersion", value: "7" },
+        { op: "test", path: "/metadata/uid", value: uid },
+        { op: "test", path: "/metadata/finalizers", value: ["orphan"] },
         { op: "add", path: "/metadata/finalizers", value: ["orphan", computeDomainFinalizer] },
       ],
     });

@@ -92,7 +92,6 @@ function observed(nodes: readonly Node[], state: Partial<Observed> = {}): Observ
     name: "pro",
     namespace: "team-a",
     owner,
-    resourceVersion: "7",
     finalizers: [computeDomainFinalizer],
     annotations: {},
     spec: { ok: true, value: spec },

@@ -114,7 +114,6 @@ export function emptyNodes({ placement, gpusPerNode, nvlink }: ServingPlan): Cap
 
 /** What is observed of a deployment beside its groups, where nothing of it matters. */
 export const uneventful = {
-  resourceVersion: "1",
   finalizers: [],
   computeDomains: [],
   occupied: new Set<string>(),
