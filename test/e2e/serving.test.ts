@@ -51,7 +51,7 @@ describe("two lines of YAML", () => {
     });
   });
 
-  test("cost the API server no more writes than there are objects and gated pods, and five", async () => {
+  test("cost the API server no more writes than there are objects and gated pods, and four", async () => {
     const namespace = await cluster.namespace("cost");
     await cluster.apply(namespace, "pro", { variant: "MiMo-V2.5-Pro", hardware: "GB300" });
     await cluster.becomesReady(namespace, "pro");
@@ -62,7 +62,7 @@ describe("two lines of YAML", () => {
     expect(
       writes.length,
       writes.map(({ verb, resource, subresource }) => `${verb} ${resource}/${subresource}`).join(", "),
-    ).toBeLessThanOrEqual(objects + gated + 5);
+    ).toBeLessThanOrEqual(objects + gated + 4);
     expect(writes.filter(({ code }) => code >= 400)).toEqual([]);
   });
 
