@@ -2,7 +2,7 @@
 import { callApi } from "../controlplane/api.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { deploymentsPath } from "../e2e/cluster.ts";
-import { deploymentName, holdWhileTerminating, restartContainer, type Story } from "../lifecycle/stories.ts";
+import { deploymentName, restartContainer, type Story } from "../lifecycle/stories.ts";
 
 const pro = { variant: "MiMo-V2.5-Pro", hardware: "GB300" } as const;
 
@@ -24,8 +24,6 @@ export const stories: readonly Story[] = [
   {
     name: "delete",
     given: pro,
-    // Else it is gone before the operator could shorten its grace.
-    prepare: (cluster, namespace) => holdWhileTerminating(cluster, namespace, "pro-0-1"),
     act: (cluster, namespace) =>
       callApi(cluster.controlPlane, deploymentsPath(namespace, deploymentName), { method: "DELETE" }),
   },
