@@ -59,7 +59,7 @@ export function openGatePatch(
     pod.metadata.annotations === undefined
       ? [
           // Adds the whole map: somebody else's first annotation, written since this look, must not be lost.
-          { op: "test", path: "/metadata/resourceVersion", value: pod.metadata.resourceVersion },
+          { op: "test", path: "/metadata/annotations", value: null },
           { op: "add", path: "/metadata/annotations", value: annotations },
         ]
       : Object.entries(annotations).map(([key, value]) => ({

@@ -1,6 +1,7 @@
 /** What the demonstration puts into a cluster, and how it takes it out again. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { installObjects, operatorNamespaceObject } from "../../charts/install.ts";
 import { installValues } from "../../charts/install-values.ts";
@@ -57,8 +58,23 @@ export async function applyPlatform({ kubectl }: Cluster): Promise<void> {
 
 export async function applyExamples({ kubectl }: Cluster): Promise<void> {
   await kubectl(["create", "namespace", namespace]);
-  await kubectl(["apply", "--server-side", "-n", namespace, ...deployments.flatMap((file) => ["-f", file])]);
+  // Where nobody wrote one, the operator makes it.
+  await kubectl(["wait", "--for=create", "--timeout=60s", "mimoplatform/default"]);
+  const apply = ["apply", "--server-side", "-n", namespace, ...deployments.flatMap((file) => ["-f", file])];
+  const deadline = performance.now() + policySeconds * 1000;
+  for (;;) {
+    try {
+      await kubectl(apply);
+      return;
+    } catch (error) {
+      const isEarly = error instanceof Error && error.message.includes("no params found");
+      if (!isEarly || performance.now() > deadline) throw error;
+      await delay(500);
+    }
+  }
 }
+/** The admission policies learn of a platform a moment after it is made. */
+const policySeconds = 30;
 
 const clusterConfig = z.object({ clusters: z.tuple([z.object({ cluster: z.looseObject({}) })]) });
 

@@ -87,7 +87,7 @@ describe("a server on its way", () => {
     const namespace = await cluster.namespace("progress");
     await cluster.apply(namespace, "pro", { variant: "MiMo-V2.5-Pro", hardware: "GB300", podTemplate });
     await reaches(namespace, "pro", { state: "Pending" });
-    await cluster.condition(namespace, "pro", "PlacementReady", "False", "Unschedulable");
+    await cluster.condition(namespace, "pro", "PlacementReady", "False", "NodesMissing");
 
     await addNodes("GB300", 2);
     await reaches(namespace, "pro", { state: "Pulling" });

@@ -1,6 +1,11 @@
 /** Tells stories undisturbed, then again with the operator killed at each of their writes, and keeps what is to be compared. */
+import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import type { TestCluster } from "../e2e/cluster.ts";
+import { eventually } from "../e2e/eventually.ts";
 import type { Action } from "../faults/actions.ts";
 import type { Calm } from "../faults/calm.ts";
+import { statesByNamespace } from "../faults/state.ts";
 import { type Lane, type Outcome, type Stage, tell, tellDisturbed, workers } from "../faults/tell.ts";
 import { type Deeds, deedsByNamespace } from "../lifecycle/deeds.ts";
 import type { Story } from "../lifecycle/stories.ts";
@@ -25,13 +30,31 @@ export interface Kills {
   readonly table: string;
 }
 
+/** NVIDIA's controller takes its time after the operator's last write: how things are once nothing moves any more. */
+async function atRest({ controlPlane }: TestCluster): Promise<Outcome> {
+  let before = await statesByNamespace(controlPlane);
+  return eventually(
+    "nothing moves any more",
+    async () => {
+      await delay(restMilliseconds);
+      const now = await statesByNamespace(controlPlane);
+      if (isDeepStrictEqual(before, now)) return now;
+      before = now;
+      return undefined;
+    },
+    300,
+  );
+}
+const restMilliseconds = 10_000;
+
 export async function killAtWrites(stage: Stage, stories: readonly Story[]): Promise<Kills> {
   const { cluster, proxy, operators } = stage;
   const startedAt = new Date();
   const start = () => operators.start({ server: proxy.server, workers });
   await start();
   const undisturbed = stories.map((story) => ({ story, namespace: `${story.name}-calm` }));
-  const ends = await tell(stage, undisturbed);
+  await tell(stage, undisturbed);
+  const ends = await atRest(cluster);
   const done = await deedsByNamespace(cluster.controlPlane, startedAt);
   const calm = new Map<Story, Calm>();
   for (const { story, namespace } of undisturbed) {

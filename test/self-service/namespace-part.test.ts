@@ -5,7 +5,7 @@ import { toYaml } from "../../charts/yaml.ts";
 import { callApi } from "../controlplane/api.ts";
 import { readAudit } from "../controlplane/audit.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
-import { deploymentsPath, startCluster, type TestCluster } from "../e2e/cluster.ts";
+import { startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { applyInstallation, type RunningOperator, startOperator } from "../e2e/operator.ts";
 import { createTenant, type Tenant } from "./tenant.ts";
 
@@ -70,7 +70,7 @@ test("the operator serves its namespace, leaves others alone, and asks for nothi
   await cluster.apply("team-b", "pro", pro);
   await cluster.apply("team-a", "pro", pro);
   await cluster.becomesReady("team-a", "pro");
-  expect((await cluster.get(deploymentsPath("team-b", "pro"))).status).toBeUndefined();
+  expect((await cluster.status("team-b", "pro")).observedGeneration).toBeUndefined();
   const user = `system:serviceaccount:${operatorNamespace}:mimo-operator`;
   const refused = await readAudit(
     cluster.controlPlane.auditLog,

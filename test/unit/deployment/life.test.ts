@@ -394,8 +394,8 @@ test("a gate's patch takes no annotation away that somebody else wrote first", (
   const patch = openGatePatch({ ...bare, metadata }, { "mimo.dev/dist-port": "20000" }, nowhere);
   expect(patch[1]).toEqual({
     op: "test",
-    path: "/metadata/resourceVersion",
-    value: metadata.resourceVersion,
+    path: "/metadata/annotations",
+    value: null,
   });
 });
 
