@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { bootControlPlane } from "../controlplane/boot.ts";
+import { installComputeDomains, startComputeDomainDriver } from "../controlplane/compute-domains.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
 import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
@@ -98,7 +99,8 @@ describe("mimo demo", { timeout: timeoutMilliseconds }, () => {
 
   it("--context uses a cluster that is there, after asking, and takes everything out again", async () => {
     const directory = join(temporary, "cluster");
-    const cluster = await bootControlPlane({ directory, audit: false });
+    const cluster = await bootControlPlane({ directory, audit: false, prepare: installComputeDomains });
+    const stopDriver = startComputeDomainDriver(cluster);
     try {
       startKwok(cluster, { stages: STAGES.fast });
       const kinds = ["H200", "B200", "GB300", "GB300"] as const;
@@ -133,6 +135,7 @@ describe("mimo demo", { timeout: timeoutMilliseconds }, () => {
       const kept = await kubectl(cluster, ["get", "customresourcedefinition", "mimodeployments.mimo.dev"]);
       expect(kept.code).toBe(0);
     } finally {
+      stopDriver();
       await cluster.stop();
     }
   });
