@@ -10,7 +10,11 @@ const nodeStatus = z.object({ status: z.object({ conditions }) });
 const podList = z.object({
   items: z.array(
     z.object({
-      metadata: z.object({ name: z.string(), namespace: z.string() }),
+      metadata: z.object({
+        name: z.string(),
+        namespace: z.string(),
+        deletionTimestamp: z.string().optional(),
+      }),
       status: z.object({ conditions }),
     }),
   ),
@@ -49,7 +53,9 @@ export async function recoverNode(access: ApiAccess, node: string): Promise<void
   // A kubelet that is back finds its containers running and says so.
   for (const pod of await podsOn(access, node)) {
     await holdTerminating(access, pod, null);
-    if (pod.isTrue("ContainersReady")) await setReady(access, `${pod.path}/status`, { status: "True" });
+    // One that was deleted meanwhile ends as soon as nothing holds it.
+    if (!pod.isGoing && pod.isTrue("ContainersReady"))
+      await setReady(access, `${pod.path}/status`, { status: "True" });
   }
 }
 
@@ -67,6 +73,7 @@ async function takeLease(access: ApiAccess, node: string, seconds: number): Prom
 
 interface PodOnNode {
   readonly path: string;
+  readonly isGoing: boolean;
   isTrue(condition: string): boolean;
 }
 
@@ -74,6 +81,7 @@ async function podsOn(access: ApiAccess, node: string): Promise<PodOnNode[]> {
   const { items } = podList.parse(await callApi(access, `/api/v1/pods?fieldSelector=spec.nodeName=${node}`));
   return items.map(({ metadata, status }) => ({
     path: `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`,
+    isGoing: metadata.deletionTimestamp !== undefined,
     isTrue: (type) =>
       status.conditions.some((condition) => condition.type === type && condition.status === "True"),
   }));
