@@ -1,7 +1,8 @@
 /** Tells stories undisturbed, then again with the operator killed at their writes, and keeps what is to be compared. */
+
+import type { State } from "../faults/state.ts";
 import { type Deeds, deedsByNamespace } from "./deeds.ts";
 import { sides } from "./proxy.ts";
-import type { State } from "./state.ts";
 import type { Story } from "./stories.ts";
 import { type Lane, type Outcome, type Stage, tell, tellWithKill } from "./tell.ts";
 

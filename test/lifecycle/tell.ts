@@ -4,9 +4,9 @@ import { z } from "zod";
 import { callApi } from "../controlplane/api.ts";
 import type { TestCluster } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
+import { type State, statesByNamespace } from "../faults/state.ts";
 import type { Operators } from "./operators.ts";
 import type { Cut, WriteProxy } from "./proxy.ts";
-import { type State, statesByNamespace } from "./state.ts";
 import { deploymentName, type Story } from "./stories.ts";
 
 export interface Lane {
