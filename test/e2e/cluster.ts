@@ -164,8 +164,9 @@ export async function startCluster(
         items: z.array(z.object({ metadata: z.object({ name: z.string(), namespace: z.string() }) })),
       });
       const all = list.parse(await callApi(controlPlane, "/apis/mimo.dev/v1alpha1/mimodeployments")).items;
+      // One that was already on its way out may be gone before its turn comes.
       for (const { metadata } of all)
-        await callApi(controlPlane, deploymentsPath(metadata.namespace, metadata.name), { method: "DELETE" });
+        await askApi(controlPlane, deploymentsPath(metadata.namespace, metadata.name), { method: "DELETE" });
       await eventually("all pods are gone", async () => {
         const { items } = z
           .object({ items: z.array(z.unknown()) })
