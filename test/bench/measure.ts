@@ -198,7 +198,8 @@ const allWhole = (
 
 const namespaceList = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });
 
-async function removeNamespace(controlPlane: ControlPlane, namespace: string): Promise<void> {
+/** Deletes a namespace and waits until all that was in it is gone. */
+export async function removeNamespace(controlPlane: ControlPlane, namespace: string): Promise<void> {
   const path = "/api/v1/namespaces";
   await callApi(controlPlane, `${path}/${namespace}`, { method: "DELETE" });
   await eventually(

@@ -17,6 +17,7 @@ import { measureFloor, recordWrites } from "./floor.ts";
 import type { GroupSystem } from "./group-system.ts";
 import { ensureLws, type LwsBuild } from "./lws/build.ts";
 import { installLeaderWorkerSet, startLeaderWorkerSet } from "./lws/leader-worker-set.ts";
+import { removeNamespace } from "./measure.ts";
 import { startMimoOperator } from "./mimo-operator.ts";
 import { requestsWithin } from "./requests.ts";
 import {
@@ -121,7 +122,7 @@ async function run(options: Options): Promise<SpeedBenchmark> {
   };
 }
 
-/** LeaderWorkerSet first: it has the emptier control plane. */
+/** One after the other, each on a control plane without the other's groups. */
 async function measureControllers(options: Options, count: number) {
   const { lws, skip, changes } = options;
   return await onControlPlane(options, `groups-${count}`, async (controlPlane) => {
@@ -129,6 +130,8 @@ async function measureControllers(options: Options, count: number) {
     if (lws !== undefined) {
       const system = await startLeaderWorkerSet(controlPlane, lws);
       controllers.push((await measure(controlPlane, system, count, skip)).measured);
+      onProgress(`${count} groups: ${system.name}'s are removed`);
+      await removeNamespace(controlPlane, `bench-${system.short}`);
       await system.stop();
     }
     const system = await startMimoOperator(controlPlane);
