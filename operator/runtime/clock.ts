@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds that never jump: for every duration, deadline and age. */
   monotonic(): number;
-  /** Runs `callback` once after `milliseconds`; the result cancels it. */
+  /** Runs `callback` once after `milliseconds`, at once when they are negative; the result cancels it. */
   setTimeout(callback: () => void, milliseconds: number): () => void;
 }
 
@@ -15,7 +15,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimeout: (callback, milliseconds) => {
-    const timer = setTimeout(callback, milliseconds);
+    const timer = setTimeout(callback, Math.max(0, milliseconds));
     return () => clearTimeout(timer);
   },
 };

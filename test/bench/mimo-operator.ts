@@ -77,12 +77,15 @@ export async function startMimoOperator(controlPlane: ControlPlane): Promise<Mim
     formation: annotations.formation,
     objectOf: deploymentOf,
     createGroups: async (groups, size) => {
-      for (const group of groups) {
-        const { namespace } = group;
-        if (size !== catalogueNodes)
-          await create(collectionPath(resources.controllerRevisions, namespace), frozenRevision(group, size));
-        await create(collectionPath(resources.mimoDeployments, namespace), deploymentOf(group));
-      }
+      // All of them first: the operator has to see what is frozen before it sees the request.
+      if (size !== catalogueNodes)
+        for (const group of groups)
+          await create(
+            collectionPath(resources.controllerRevisions, group.namespace),
+            frozenRevision(group, size),
+          );
+      for (const group of groups)
+        await create(collectionPath(resources.mimoDeployments, group.namespace), deploymentOf(group));
     },
     isRunning: () => running?.process.exitCode === null,
     get pid() {

@@ -34,10 +34,11 @@ Measures how groups come back from the loss of a rank, beside LeaderWorkerSet. P
 /** A group that isn't whole by then counts as not made whole. */
 const limitSeconds = 30;
 
-/** Room for all groups on few nodes, since each node costs heartbeats. */
-const nodes = Array.from({ length: 4 }, (_, index) =>
-  gpuNode({ kind: requestHardware, name: `gpu-${index}`, gpus: 4096 }),
-);
+/** Room for all groups on as few nodes as a group has ranks, since each node costs heartbeats. */
+const nodesFor = (size: number) =>
+  Array.from({ length: size }, (_, index) =>
+    gpuNode({ kind: requestHardware, name: `gpu-${index}`, gpus: 4096 }),
+  );
 
 const version = z.object({ gitVersion: z.string() });
 
@@ -88,7 +89,7 @@ async function run(
 ): Promise<RecoveryBenchmark> {
   const [loadBefore = 0] = loadavg();
   startKwok(controlPlane, { stages: STAGES.fast });
-  await createGpuNodes(controlPlane, nodes);
+  await createGpuNodes(controlPlane, nodesFor(Math.max(...sizes)));
   const systems: GroupSystem[] = [];
   const rounds: Round[] = [];
   try {
