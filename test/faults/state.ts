@@ -6,6 +6,7 @@ import { annotations, labels } from "../../charts/names.ts";
 import { resources } from "../../charts/resources.ts";
 import { collectionPath } from "../../operator/runtime/paths.ts";
 import { type ApiAccess, callApi } from "../controlplane/api.ts";
+import { groupOrdinals, idOf } from "../lifecycle/ordinals.ts";
 
 const metadata = z.object({
   name: z.string(),
@@ -43,8 +44,8 @@ const revisionHash = "controller-revision-hash";
 export type State = Readonly<Record<string, unknown>>;
 
 /**
- * The state of every namespace that has a deployment or something of one. Names of namespaces and nodes, revisions' hashes,
- * UIDs and times are replaced by what they stand for, so that equal stories give equal states. A UID of an object that is
+ * The state of every namespace that has a deployment or something of one. Ids of groups, names of namespaces and nodes,
+ * revisions' hashes, UIDs and times are replaced by what they stand for, so that equal stories give equal states. A UID of an object that is
  * not there any more stays, and makes a difference.
  */
 export async function statesByNamespace(access: ApiAccess): Promise<ReadonlyMap<string, State>> {
@@ -72,9 +73,14 @@ interface Located {
 }
 
 function stateOf(namespace: string, all: readonly Located[]): State {
-  const parts = all.map(
-    ({ resource, item }) => [`${resource.plural}/${item.metadata.name}`, essence(resource, item)] as const,
+  const groups = all.flatMap(({ resource, item }) =>
+    resource === resources.statefulSets ? [item.metadata.name] : [],
   );
+  const ordinalName = groupOrdinals(groups);
+  const parts = all.map(({ resource, item }) => {
+    const name = ordinalName(item.metadata.name);
+    return [`${resource.plural}/${name}`, essence(resource, item)] as const;
+  });
   const numbers = new Map(
     all
       .filter(({ resource }) => resource === resources.controllerRevisions)
@@ -85,11 +91,13 @@ function stateOf(namespace: string, all: readonly Located[]): State {
     const hash = item.metadata.labels[labels.revision];
     return hash === undefined ? [] : [[hash, numbers.get(hash) ?? "a former revision"]];
   });
-  const uids = all.map(({ item }) => [item.metadata.uid, `uid of ${item.metadata.name}`] as const);
+  const uids = all.map(
+    ({ item }) => [item.metadata.uid, `uid of ${ordinalName(item.metadata.name)}`] as const,
+  );
   const names = new Map([...uids, ...revisions, [namespace, "namespace"]]);
   const text = [...names].reduce(
     (sofar, [from, to]) => sofar.replaceAll(from, to),
-    JSON.stringify(inKeyOrder(Object.fromEntries(parts)))
+    JSON.stringify(inKeyOrder(Object.fromEntries(parts)), withOrdinals(groups))
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "time")
       .replace(/\b1\d{12}\b/g, "0")
       .replace(/\bgpu-\d+\b/g, "node")
@@ -97,6 +105,27 @@ function stateOf(namespace: string, all: readonly Located[]): State {
       .replace(/pod \S+ can't start/g, "a pod can't start"),
   );
   return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+}
+
+/** For `JSON.stringify`: puts ordinals for the ids of groups, wherever they stand. */
+function withOrdinals(groups: readonly string[]): (key: string, value: unknown) => unknown {
+  const ids = groups.map(idOf).sort((a, b) => a - b);
+  const ordinalOf = (id: number): number => (ids.includes(id) ? ids.indexOf(id) : id);
+  const name = groupOrdinals(groups);
+  return (key, value) => {
+    switch (typeof value) {
+      case "number":
+        if (key === "nextGroupId") return value - 1 - Math.max(-1, ...ids);
+        return key === "id" ? ordinalOf(value) : value;
+      case "string":
+        if (key === labels.group) return String(ordinalOf(Number(value)));
+        return value
+          .replace(/\b[a-z]+-\d+(-\d+)?\b/g, name)
+          .replace(/\bgroup (\d+)\b/g, (_, id: string) => `group ${ordinalOf(Number(id))}`);
+      default:
+        return value;
+    }
+  };
 }
 
 function essence(resource: ApiResource, { metadata, spec, status, data, revision }: Stored): object {

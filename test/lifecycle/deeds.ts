@@ -5,9 +5,14 @@ import { formationRecord } from "../../operator/deployment/formation.ts";
 import { type AuditRecord, readAudit } from "../controlplane/audit.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
 import { operatorUser } from "../e2e/operator.ts";
+import { groupOrdinals } from "./ordinals.ts";
 
 export interface Deeds {
-  /** How often each object was made, by anybody, and each pod removed, by the operator: "create pods/pro-0-1" → 2. */
+  /**
+   * How often each object was made, by anybody, and each pod removed, by the operator: "create pods/pro-0-1" → 2. Groups
+   * have ordinals for ids. A pod may be replaced once by one that waits at its gate for nothing: a StatefulSet does that
+   * between the end of its rank 0 and its own.
+   */
   readonly counts: ReadonlyMap<string, number>;
   /** UIDs of pods that the operator deleted again though they were going already; by force on a lost node doesn't count. */
   readonly deletedTwice: readonly string[];
@@ -34,6 +39,8 @@ export async function deedsByNamespace(
 
 function deedsOf(records: readonly AuditRecord[]): Deeds {
   const counts = new Map<string, number>();
+  const add = (deed: string, count: number): unknown => counts.set(deed, (counts.get(deed) ?? 0) + count);
+  const ordinalOf = groupOrdinals(records.filter(isCreation("statefulsets")).map(({ name }) => name));
   const deletions: string[] = [];
   for (const record of records) {
     const { verb, resource, name, user } = record;
@@ -41,14 +48,35 @@ function deedsOf(records: readonly AuditRecord[]): Deeds {
     if (verb === "delete" && user === operatorUser && resource === "pods" && !isForced(record))
       deletions.push(uidOf(record));
     // The name of a revision depends on its namespace.
-    const key = `${verb} ${resource}${resource === "controllerrevisions" ? "" : `/${name}`}`;
-    if (verb === "create" || user === operatorUser) counts.set(key, (counts.get(key) ?? 0) + 1);
+    const key = `${verb} ${resource}${resource === "controllerrevisions" ? "" : `/${ordinalOf(name)}`}`;
+    if (verb === "create" || user === operatorUser) add(key, 1);
   }
+  for (const name of replacedInVain(records)) add(`create pods/${ordinalOf(name)}`, -1);
   return {
     counts,
     deletedTwice: deletions.filter((uid, index) => deletions.indexOf(uid) !== index),
     halfOpened: halfOpened(records),
   };
+}
+
+const isCreation =
+  (kind: string) =>
+  ({ verb, resource }: AuditRecord): boolean =>
+    verb === "create" && resource === kind;
+
+/** Ranks that were let in at some time, and of whose pods one never was. */
+function replacedInVain(records: readonly AuditRecord[]): string[] {
+  const ofPods = Map.groupBy(
+    records.filter((record) => isCreation("pods")(record) || isOpening(record)),
+    ({ name }) => name,
+  );
+  return [...ofPods].flatMap(([name, own]) => {
+    const isInVain = own.some((record, at) => {
+      const next = own[at + 1];
+      return !isOpening(record) && (next === undefined || !isOpening(next));
+    });
+    return own.some(isOpening) && isInVain ? [name] : [];
+  });
 }
 
 /** What was done more often than in the undisturbed run, in words. */
@@ -71,6 +99,18 @@ const isForced = ({ requestObject }: AuditRecord): boolean =>
 const jsonPatch = z.array(z.looseObject({ op: z.string(), path: z.string(), value: z.unknown() }));
 const formationPath = `/metadata/annotations/${annotations.formation.replace("/", "~1")}`;
 
+/** A gate taken away by the operator. */
+function isOpening({
+  verb,
+  resource,
+  user,
+  requestObject,
+}: Pick<AuditRecord, "verb" | "resource" | "user" | "requestObject">): boolean {
+  if (user !== operatorUser || verb !== "patch" || resource !== "pods") return false;
+  const patch = jsonPatch.safeParse(requestObject).data ?? [];
+  return patch.some(({ path }) => path === "/spec/schedulingGates");
+}
+
 /** Compares who was on record for each formation with who was let in. */
 function halfOpened(records: readonly AuditRecord[]): string[] {
   const wanted = new Map<string, string[]>();
@@ -84,7 +124,7 @@ function halfOpened(records: readonly AuditRecord[]): string[] {
       const { id, pods } = formationRecord.parse(JSON.parse(z.string().parse(record)));
       wanted.set(`${name} formation ${id}`, Object.keys(pods));
     }
-    if (resource === "pods" && patch.some(({ path }) => path === "/spec/schedulingGates")) {
+    if (isOpening({ verb, resource, user, requestObject })) {
       const id = formationOf(patch);
       const key = `${name.replace(/-\d+$/, "")} formation ${id}`;
       opened.set(key, (opened.get(key) ?? new Set()).add(name));
