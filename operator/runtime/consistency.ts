@@ -59,7 +59,12 @@ export function createOwnWrites({ clock, cacheOf, expirySeconds }: OwnWritesOpti
       const version = object.metadata.resourceVersion;
       if (version === undefined)
         throw new Error(`the server returned a ${object.kind} without a resourceVersion`);
-      remember(key, resource, refOf(object), (cache) => hasReached(cache, version));
+      remember(key, resource, refOf(object), (cache) => {
+        if (!hasReached(cache, version)) return false;
+        // Events out of their order: the cache is about to list again, and shows what was before the write.
+        const cached = cache.get(refOf(object))?.metadata;
+        return cached?.uid !== object.metadata.uid || isAtLeast(cached?.resourceVersion, version);
+      });
     },
     deleted: (key, resource, ref, uid, { metadata: { resourceVersion } }) => {
       remember(key, resource, ref, (cache) => {
@@ -92,7 +97,8 @@ export function createOwnWrites({ clock, cacheOf, expirySeconds }: OwnWritesOpti
 
 // Events of a resource come in the order of their versions, so a cache that has reached the write's
 // version has seen the write, whatever became of the object since.
-function hasReached(cache: CacheProgress, version: string): boolean {
-  const reached = cache.resourceVersion();
-  return reached !== undefined && compareResourceVersions(reached, version) >= 0;
-}
+const hasReached = (cache: CacheProgress, version: string): boolean =>
+  isAtLeast(cache.resourceVersion(), version);
+
+const isAtLeast = (reached: string | undefined, version: string): boolean =>
+  reached !== undefined && compareResourceVersions(reached, version) >= 0;

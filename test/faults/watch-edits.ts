@@ -44,7 +44,13 @@ export async function* editStream(
 ): AsyncGenerator<string> {
   const lines = splitLines(body);
   let late: string | undefined;
-  let coming = lines.next();
+  const nextLine = (): ReturnType<typeof lines.next> => {
+    const line = lines.next();
+    // Where the weather ends the watch nobody waits for the line any more.
+    line.catch(() => undefined);
+    return line;
+  };
+  let coming = nextLine();
   for (;;) {
     if (late !== undefined) {
       const next = await Promise.race([coming, delay(swapMilliseconds)]);
@@ -53,7 +59,7 @@ export async function* editStream(
     }
     const { value: text, done } = await coming;
     if (done === true) break;
-    coming = lines.next();
+    coming = nextLine();
     const type = /^\{"type":"([A-Z]+)"/.exec(text)?.[1] ?? "";
     let edit = weather()?.({ resource, type, text }) ?? "pass";
     if (typeof edit === "object") {

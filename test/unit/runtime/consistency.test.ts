@@ -39,6 +39,15 @@ test("a write is unseen until the cache has reached its version, whatever became
   expect(ownWrites.unseen("ns/pro")).toBeUndefined();
 });
 
+test("a write is unseen while the cache, past its version, still shows the object as it was before", () => {
+  const { cache, ownWrites } = setUp();
+  Object.assign(cache, { version: "120", pod: pod("u1", "90") });
+  ownWrites.wrote("ns/pro", pods, pod("u1", "100"));
+  expect(ownWrites.unseen("ns/pro")).toBe("pods ns/a");
+  cache.pod = pod("u1", "110");
+  expect(ownWrites.unseen("ns/pro")).toBeUndefined();
+});
+
 test("one owner's writes hold up no other owner", () => {
   const { ownWrites } = setUp();
   ownWrites.wrote("ns/pro", pods, pod("u1", "100"));
