@@ -5,7 +5,7 @@ import { page } from "../../charts/docs/markdown.ts";
 const files = process.argv.slice(2);
 if (files.length === 0) {
   console.error(
-    "usage: npm run -s bench:page -- FILE... > docs/performance.md\nEach FILE is what a benchmark printed with --markdown.",
+    "usage: npm run -s bench:page -- FILE... > docs/performance.md\nEach FILE is what a benchmark printed with --markdown, or wrote as .md with --dir.",
   );
   process.exitCode = 2;
 } else {

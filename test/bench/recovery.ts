@@ -28,7 +28,7 @@ Measures how groups come back from the loss of a rank, beside LeaderWorkerSet. P
   --markdown      print the section of docs/performance.md
   --trials COUNT  groups of each controller for each fault and size (default 60; about half an hour)
   --sizes LIST    ranks of a group (default 2,8)
-  --dir DIR       keep logs, audit log and recovery.json there
+  --dir DIR       keep logs, audit log, recovery.json and recovery.md there
   --help          this text`;
 
 /** A group that isn't whole by then counts as not made whole. */
@@ -74,7 +74,10 @@ async function main(): Promise<void> {
   try {
     const result = await run(controlPlane, lws, { trials, sizes });
     const json = JSON.stringify(result, undefined, 2);
-    if (values.dir !== undefined) await writeFile(join(directory, "recovery.json"), json);
+    if (values.dir !== undefined) {
+      await writeFile(join(directory, "recovery.json"), json);
+      await writeFile(join(directory, "recovery.md"), section(result));
+    }
     console.log(values.json ? json : values.markdown ? section(result) : text(result));
   } finally {
     await controlPlane.stop();

@@ -144,7 +144,7 @@ export function section(result: RecoveryBenchmark): string {
       `**Whole**: all ranks Ready, of one revision and none of the old pods left, within ${limitSeconds} s and for good.`,
       "**Split**: ranks of before and new ones stood side by side at the end. They can't work together: SGLang's ranks meet once.",
       `**Median**, **p99**: from the fault to a whole group. Of ${groups} groups p99 is the slowest.`,
-      "**Replaced once**: each rank of the failed formation got one new pod, of the same revision, and that one stayed. **Pods made** is the mean for a group; more than its ranks means that replacements were thrown away.",
+      "**Replaced once**: each rank of the failed formation got one new pod, of the same revision, and that one stayed. **Pods made** is the mean for a group; more than its ranks means that replacements were thrown away: by LeaderWorkerSet, or by kwok, which deletes a stopped pod a second time by its name alone and so takes a fresh one with it now and then. This operator deletes by UID, an old pod once; the table below has its count.",
       "**API requests**: by the controller itself for one group made whole, from the audit log: reads, writes, Events, all but watches. What Kubernetes' own controllers do comes on top.",
     ]),
     "### What was asked of the API server",

@@ -42,7 +42,7 @@ bare loop. Progress goes to stderr. Linux only: it reads /proc.
   --n LIST        groups (default 100,500,1000,5000; some hours on two cores)
   --skip LIST     of ${skippable.join(", ")}: LeaderWorkerSet, the bare loop, idling and restarts
   --changes COUNT changes by a user while everything is looked at again (default 200)
-  --dir DIR       keep logs, audit logs and speed.json there
+  --dir DIR       keep logs, audit logs, speed.json and speed.md there
   --help          this text`;
 
 const idleSeconds = 30;
@@ -81,7 +81,10 @@ async function main(): Promise<void> {
   try {
     const result = await run({ directory, counts, skip, changes: number("--changes", values.changes), lws });
     const json = JSON.stringify(result, undefined, 2);
-    if (values.dir !== undefined) await writeFile(join(directory, "speed.json"), json);
+    if (values.dir !== undefined) {
+      await writeFile(join(directory, "speed.json"), json);
+      await writeFile(join(directory, "speed.md"), section(result));
+    }
     console.log(values.json ? json : values.markdown ? section(result) : text(result));
   } finally {
     if (values.dir === undefined) await rm(directory, { recursive: true, force: true });

@@ -27,14 +27,13 @@ const collections = {
 type Kind = keyof typeof collections;
 const kinds = Object.keys(collections) as Kind[];
 
-/** The operator's own children of one kind: others keep ControllerRevisions, too. */
+/** The operator's own children of one kind: StatefulSets keep ControllerRevisions, too, under the labels of their pods. */
 async function childrenOf(namespace: string, kind: Kind): Promise<{ path: string; object: Stored }[]> {
   const collection = collections[kind].replace("NAMESPACE", namespace);
+  const label = kind === "ControllerRevisions" ? labels.revisionOf : labels.deployment;
   const objects = await stage.cluster.list(collection);
   return objects
-    .filter(({ metadata }) =>
-      [labels.deployment, labels.revisionOf].some((label) => at(metadata, ["labels", label]) !== undefined),
-    )
+    .filter(({ metadata }) => at(metadata, ["labels", label]) !== undefined)
     .map((object) => ({ path: `${collection}/${object.metadata.name}`, object }));
 }
 
