@@ -1,11 +1,17 @@
 import type { KubeObject } from "../../charts/kubernetes.ts";
-import { isForbidden, isInvalid } from "../runtime/errors.ts";
+import { isForbidden, isInvalid, isWebhookFailure } from "../runtime/errors.ts";
 import { controllerOf } from "./objects.ts";
 
 /** Why the deployment can't go on until a person, or something else in the cluster, acts. */
 export interface Obstacle {
   /** The condition's reason. */
-  readonly reason: "NameTaken" | "QuotaExceeded" | "QueueMissing" | "Forbidden" | "RejectedByServer";
+  readonly reason:
+    | "NameTaken"
+    | "QuotaExceeded"
+    | "QueueMissing"
+    | "Forbidden"
+    | "RejectedByServer"
+    | "WebhookFailed";
   readonly message: string;
 }
 
@@ -36,5 +42,9 @@ export function obstacleOf(error: unknown): Obstacle | undefined {
     return { reason: quota ? "QuotaExceeded" : "Forbidden", message: `${error.message}. ${remedy}` };
   }
   if (isInvalid(error)) return { reason: "RejectedByServer", message: error.message };
+  if (isWebhookFailure(error)) {
+    const remedy = "Bring its server back, or ask its owner for failurePolicy Ignore";
+    return { reason: "WebhookFailed", message: `${error.message}. ${remedy}` };
+  }
   return undefined;
 }

@@ -134,6 +134,9 @@ export const isInvalid = (error: unknown): error is ApiError => hasCode(error, 4
 export const isUnfittingPatch = (error: unknown): error is ApiError =>
   isInvalid(error) &&
   error.message.includes("the server rejected our request due to an error in our request");
+/** A webhook that has to be asked didn't answer: the API server has no better code for it, only these words. */
+export const isWebhookFailure = (error: unknown): error is ApiError =>
+  hasCode(error, 500) && error.message.includes("failed calling webhook");
 export const isTooManyRequests = (error: unknown): error is ApiError => hasCode(error, 429);
 /** The resourceVersion asked for is too old: list again. */
 export const isGone = (error: unknown): error is ApiError => hasCode(error, 410);
