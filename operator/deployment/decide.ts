@@ -128,6 +128,9 @@ export function decide(observed: Observed): Decision {
     observed.workloads,
     new Set([...stays].map(String)),
   );
+  const removals = roster.leaving.map((group) =>
+    removeGroup(group, group.stopping ?? roster.reason, circumstances),
+  );
   const wakes = [
     ...works.flatMap(({ wakeMilliseconds = [] }) => wakeMilliseconds),
     ...nodeTimeouts(circumstances),
@@ -145,13 +148,12 @@ export function decide(observed: Observed): Decision {
       [
         ...creations,
         ...works.flatMap(({ stages }) => stages.flat()),
-        ...roster.leaving.flatMap((group) =>
-          removeGroup(group, group.stopping ?? roster.reason, circumstances),
-        ),
+        ...removals.flatMap(({ atOnce }) => atOnce),
         ...deadPods(observed.strays, circumstances),
         ...forgotten(observed, [target.requested, revision]),
         ...removeComputeDomains(planned, observed),
       ],
+      removals.flatMap(({ afterwards }) => afterwards),
     ],
     target,
     adopting: !roster.suspended && isAdoption(observed, target.requested),

@@ -211,11 +211,18 @@ function single({ statefulSet, pods: [pod] }: Group, { plan, capacity }: Site): 
     : { stages: [], problem: shortageProblem(need, place.shortage, capacity, { nodes: [] }) };
 }
 
+/** Two stages: a rank that goes before its StatefulSet would be replaced. */
+interface Removal {
+  readonly atOnce: readonly Step[];
+  readonly afterwards: readonly Step[];
+}
+
 /** Lets a group go: first it is marked, so that it never comes back; then its ranks stop, and then it is removed. */
-export function removeGroup(group: Group, reason: string, circumstances: Circumstances): Step[] {
+export function removeGroup(group: Group, reason: string, circumstances: Circumstances): Removal {
   const { statefulSet } = group;
   const forced = deadPods(presentPods(group), circumstances);
-  if (forced.length > 0 || statefulSet.metadata.deletionTimestamp !== undefined) return forced;
+  if (forced.length > 0 || statefulSet.metadata.deletionTimestamp !== undefined)
+    return { atOnce: forced, afterwards: [] };
   const open = presentPods(group).filter((pod) => !isGated(pod));
   const remove: Step = {
     do: "delete",
@@ -223,16 +230,16 @@ export function removeGroup(group: Group, reason: string, circumstances: Circums
     name: statefulSet.metadata.name,
     uid: statefulSet.metadata.uid,
     reason,
+    event: "GroupRemoved",
   };
   // One rank drains by itself, with its whole grace.
-  if (group.ranks === 1) return [{ ...remove, event: "GroupRemoved" }];
+  if (group.ranks === 1) return { atOnce: [remove], afterwards: [] };
   const old = open.filter((pod) => group.formation?.pods[pod.metadata.name] === pod.metadata.uid);
-  const draining = isDraining(old);
-  if (!draining)
-    return [{ ...remove, event: "GroupRemoved" }, ...deletions(stopsNow(open, false), reason, circumstances)];
+  if (!isDraining(old))
+    return { atOnce: [remove], afterwards: deletions(stopsNow(open, false), reason, circumstances) };
   const marked =
     group.stopping === undefined ? [mark(statefulSet, { [annotations.stopping]: reason }, reason)] : [];
-  return [...marked, ...deletions(stopsNow(old, true), reason, circumstances)];
+  return { atOnce: marked, afterwards: deletions(stopsNow(old, true), reason, circumstances) };
 }
 
 /** Pods whose node can't confirm that they ended: removed by force, or nothing ever removes them. */

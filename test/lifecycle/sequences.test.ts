@@ -76,7 +76,8 @@ test("whatever happens, in whatever order, a deployment ends as its last request
     lanes.map(async ({ actions, namespace }) => {
       await cluster.namespace(namespace);
       await cluster.apply(namespace, deploymentName, { ...spec, replicas: 2 });
-      await cluster.becomesReady(namespace, deploymentName);
+      // All at once, on two cores.
+      await cluster.becomesReady(namespace, deploymentName, 240);
       for (const each of actions) await act(namespace, each);
       await cluster.apply(namespace, deploymentName, { ...spec, replicas: 2, contextLength: 131_072 });
       await cluster.becomesReady(namespace, deploymentName, 180);
