@@ -2,6 +2,7 @@ import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build, type Metafile } from "esbuild";
 import { bundledPackages, licenceReport } from "./licences.ts";
+import { billOfMaterials } from "./sbom.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -10,7 +11,8 @@ const requireInEsModule =
   'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
 
 /**
- * Writes what is shipped: mimo.mjs, which needs nothing but Node, the licences of what is in it, and our own.
+ * Writes what is shipped: mimo.mjs, which needs nothing but Node, the licences and the list of what is in it, and our own
+ * licence.
  * @throws Error when a source doesn't resolve, or a package in the bundle has a licence that we can't ship.
  */
 export async function bundle(folder: string): Promise<Metafile> {
@@ -30,9 +32,11 @@ export async function bundle(folder: string): Promise<Metafile> {
     metafile: true,
     logLevel: "warning",
   });
-  const report = licenceReport(await bundledPackages(metafile, root));
+  const packages = await bundledPackages(metafile, root);
+  const report = licenceReport(packages);
   await chmod(executable, 0o755);
   await writeFile(join(folder, "THIRD-PARTY-LICENCES.txt"), report);
+  await writeFile(join(folder, "sbom.cdx.json"), billOfMaterials(packages));
   await copyFile(join(root, "LICENSE"), join(folder, "LICENSE"));
   return metafile;
 }

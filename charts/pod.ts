@@ -2,6 +2,7 @@ import type {
   V1Affinity,
   V1Container,
   V1EnvVar,
+  V1PodSecurityContext,
   V1PodSpec,
   V1Probe,
   V1Toleration,
@@ -70,11 +71,22 @@ function podSpec(plan: ServingPlan): V1PodSpec {
     automountServiceAccountToken: false,
     // Otherwise every Service of the namespace adds variables, and one named "sglang" would add SGLANG_PORT.
     enableServiceLinks: false,
-    // SGLang's images run as root and keep kernels in /root, so runAsNonRoot would keep them from starting.
-    securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+    securityContext: { ...user(image.runAsUser), seccompProfile: { type: "RuntimeDefault" } },
     terminationGracePeriodSeconds: drainSeconds,
     containers: [server(plan)],
     volumes: volumes(plan),
+  };
+}
+
+/** SGLang's images run as root and keep kernels in /root: only images that a platform made otherwise start as somebody else. */
+function user(uid: number | undefined): V1PodSecurityContext {
+  if (uid === undefined) return {};
+  return {
+    runAsNonRoot: true,
+    runAsUser: uid,
+    // A claim for compile caches may be root's. Without the policy each start would go through all of it.
+    fsGroup: uid,
+    fsGroupChangePolicy: "OnRootMismatch",
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { profiles, runtimes, variants } from "./names.ts";
-import { int32, objectName, setOf, text } from "./schema.ts";
+import { int32, objectName, queueName, setOf, text } from "./schema.ts";
 
 const imagePrefix = text({
   max: 255,
@@ -19,6 +19,12 @@ const taintKey = text({
   max: 253,
   pattern: /^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$/,
   message: 'limits.tolerationKeys takes keys of taints, for example "nvidia.com/gpu"',
+});
+
+const keyDomain = text({
+  max: 253,
+  pattern: /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
+  message: 'limits.podMetadataDomains takes what stands before the "/" of a key, for example "prometheus.io"',
 });
 
 /** What deployments may ask for. An absent list allows everything, an empty one nothing. */
@@ -46,6 +52,16 @@ export const limits = z.object({
   tolerationKeys: setOf(taintKey, 32)
     .optional()
     .describe("Taints that a deployment may tolerate besides those of its hardware, by key."),
+  queues: setOf(queueName("limits.queues"), 32)
+    .optional()
+    .describe(
+      "Queues that a deployment may name: those of Volcano and KAI are shared by all namespaces. The platform's own is not asked.",
+    ),
+  podMetadataDomains: setOf(keyDomain, 32)
+    .optional()
+    .describe(
+      "Domains of labels and annotations that a deployment may give its pods: what else runs in the cluster may act on them, such as Multus, which attaches networks. Keys without a domain are not asked.",
+    ),
   groupsPerDeployment: int32(1, 1000)
     .optional()
     .describe(

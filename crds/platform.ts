@@ -185,6 +185,11 @@ export const platformSpec = z.object({
       pullSecrets: setOf(objectName("images.pullSecrets"), 8)
         .optional()
         .describe("Image pull Secrets, by name, expected in each deployment's namespace."),
+      runAsUser: int32(1, 2_147_483_647)
+        .optional()
+        .describe(
+          "Number of the user that servers run as, for images built for one that isn't root: pods then pass Pod Security level restricted. Default: the image's own user.",
+        ),
     })
     .optional()
     .describe("Where images come from."),

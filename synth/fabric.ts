@@ -47,7 +47,7 @@ export function resolveFabric(
   if (Object.hasOwn(devices, efaResource)) warnOfEfa(spec, features, warn);
   if (hostNetwork !== undefined) {
     warn(
-      `pods use their node's network, port ${hostNetwork.httpPort} for HTTP and 20000 to 29999 for the ranks: Pod Security level baseline refuses such pods, and network policies don't hold for them, so whoever reaches the nodes reaches the API; set spec.server.apiKeySecret`,
+      `pods use their node's network, port ${hostNetwork.httpPort} for HTTP and 20000 to 29999 for the ranks: network policies don't hold for them, so whoever reaches the nodes reaches the API; set spec.server.apiKeySecret`,
     );
   }
   for (const key of Object.keys(annotations)) {

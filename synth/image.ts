@@ -91,6 +91,7 @@ export function resolveImage(
     reference: `${place}${asked?.digest !== undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`,
     pullPolicy: asked?.pullPolicy ?? "IfNotPresent",
     pullSecrets: [...new Set([...(asked?.pullSecrets ?? []), ...(platform.images?.pullSecrets ?? [])])],
+    ...(platform.images?.runAsUser !== undefined && { runAsUser: platform.images.runAsUser }),
     ...(!custom && { leastDriver: entry.leastDriver }),
   };
 }

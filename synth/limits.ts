@@ -99,6 +99,10 @@ const celModelRepository = `(${modelImage}.lastIndexOf(':') > ${modelImage}.last
 const tolerations = "object.spec.?scheduling.?tolerations.orValue([])";
 const celForeignTaints = `${tolerations}.filter(toleration, !(toleration.?key.orValue('') in params.spec.limits.tolerationKeys))`;
 
+const podTemplateKeys = (part: string): string =>
+  `object.spec.?podTemplate.?${part}.orValue({}).map(key, key)`;
+const celForeignKeys = `(${podTemplateKeys("labels")} + ${podTemplateKeys("annotations")}).filter(key, key.contains('/') && !(key.split('/')[0] in params.spec.limits.podMetadataDomains))`;
+
 /** At most as many as the platform allows to one deployment. */
 function groupsRule(
   field: string,
@@ -225,6 +229,33 @@ export const limitRules: readonly LimitRule[] = [
       const foreign = scheduling?.tolerations?.find(({ key = "" }) => !allowed.includes(key));
       if (foreign === undefined) return undefined;
       return `${foreign.key ?? "every taint"} may not be tolerated, for MiMoPlatform limits.tolerationKeys has ${allowed.join(", ") || "no entry"}; leave it out, ${ask}`;
+    },
+  },
+  listRule({
+    field: "spec.scheduling.queue",
+    list: "queues",
+    given: ({ scheduling }) => scheduling?.queue,
+  }),
+  {
+    field: "spec.podTemplate",
+    rule: `!params.spec.?limits.?podMetadataDomains.hasValue() || ${celForeignKeys}.size() == 0`,
+    unchanged: untouched("spec.podTemplate"),
+    message: celSentence(
+      "spec.podTemplate: ",
+      cel(`${celForeignKeys}[0]`),
+      " may not be set on pods, for MiMoPlatform limits.podMetadataDomains has ",
+      cel(
+        "(params.spec.limits.podMetadataDomains.size() == 0 ? 'no entry' : params.spec.limits.podMetadataDomains.join(', '))",
+      ),
+      `; leave it out, ${ask}`,
+    ),
+    refuse: ({ podTemplate = {} }, { limits }) => {
+      const allowed = limits?.podMetadataDomains;
+      if (allowed === undefined) return undefined;
+      const keys = [...Object.keys(podTemplate.labels ?? {}), ...Object.keys(podTemplate.annotations ?? {})];
+      const foreign = keys.find((key) => key.includes("/") && !allowed.includes(key.split("/")[0] ?? ""));
+      if (foreign === undefined) return undefined;
+      return `${foreign} may not be set on pods, for MiMoPlatform limits.podMetadataDomains has ${allowed.join(", ") || "no entry"}; leave it out, ${ask}`;
     },
   },
   groupsRule("spec.replicas", " serving groups are", ({ replicas }) => replicas),

@@ -65,6 +65,11 @@ export function resolveModelSource(
   }
   if (model.image !== undefined) {
     const { reference, path = "" } = model.image;
+    if (!isFixed(reference)) {
+      findings.warnings.push(
+        `spec.model.image.reference ${reference} names no version, so two nodes may hold different files under it: write a tag that stays, or a digest`,
+      );
+    }
     return mounted("Image", reference, path, false);
   }
   const store = platform.modelStore;
@@ -86,6 +91,10 @@ export function resolveModelSource(
   }
   return download(spec, facts, findings);
 }
+
+/** By a digest, or a tag other than the one that always moves. */
+const isFixed = (reference: string): boolean =>
+  reference.includes("@") || /:(?!latest$)[^/:]+$/.test(reference);
 
 function download(spec: DeploymentSpec, facts: ModelFacts, findings: Findings): ModelSource {
   const { repository = facts.repository, revision, tokenSecret } = spec.model?.huggingFace ?? {};

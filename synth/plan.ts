@@ -17,6 +17,7 @@ import { memoryLayout } from "./memory.ts";
 import { cacheEnv, resolveCache, resolveModelSource } from "./model-source.ts";
 import { resolveNvlink } from "./nvlink.ts";
 import { resolvePlacement } from "./placement.ts";
+import { podSecurityWarnings } from "./pod-security.ts";
 import { resolveQueue } from "./queue.ts";
 import { resolveResources } from "./resources.ts";
 import type { PlanResult, Provenance, ServingPlan } from "./serving-plan.ts";
@@ -106,7 +107,7 @@ function resolve(
     );
   }
 
-  return {
+  const plan: Omit<ServingPlan, "provenance" | "warnings"> = {
     name,
     namespace,
     variant: spec.variant,
@@ -148,8 +149,11 @@ function resolve(
     podLabels: sorted(spec.podTemplate?.labels ?? {}),
     podAnnotations: sorted({ ...spec.podTemplate?.annotations, ...fabric.annotations }),
     clusterDomain: platform.clusterDomain ?? defaultClusterDomain,
+  };
+  return {
+    ...plan,
     provenance: provenance(recipe, image, findings),
-    warnings: [...new Set(findings.warnings)],
+    warnings: [...new Set([...findings.warnings, ...podSecurityWarnings(plan)])],
   };
 }
 

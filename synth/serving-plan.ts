@@ -53,6 +53,8 @@ export interface ImagePlan {
   readonly reference: string;
   readonly pullPolicy: "Always" | "IfNotPresent" | "Never";
   readonly pullSecrets: readonly string[];
+  /** Absent: the image's own user, root in those of the catalogue. */
+  readonly runAsUser?: number;
   /** Of NVIDIA's driver, for the CUDA inside; absent where it isn't known, as for an image of the request's own. */
   readonly leastDriver?: string;
 }

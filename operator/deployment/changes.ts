@@ -22,6 +22,7 @@ export function planChanges(from: ServingPlan, to: ServingPlan): string[] {
     ...changed("placement", from.placement, to.placement),
     ...changed("startup budget in seconds", from.startupSeconds, to.startupSeconds),
     ...changed("pull policy", from.image.pullPolicy, to.image.pullPolicy),
+    ...changed("user", from.image.runAsUser ?? "the image's own", to.image.runAsUser ?? "the image's own"),
     ...changed("pull Secrets", from.image.pullSecrets, to.image.pullSecrets),
     ...changed("pod labels", from.podLabels, to.podLabels),
     ...changed("pod annotations", from.podAnnotations, to.podAnnotations),

@@ -126,10 +126,12 @@ export function createReconciler({
         return { requeueAfterSeconds: 0 };
       }
       memory.obstacle = obstacleOf(error);
-      if (isFirst || memory.obstacle !== undefined) await tell(told.deployment, facts(), memory, signal);
+      const meets = isFirst || memory.obstacle !== undefined;
+      const { result } = meets ? await tell(told.deployment, facts(), memory, signal) : told;
       if (memory.obstacle === undefined) throw error;
       logObstacle(log, memory.obstacle);
-      return { requeueAfterSeconds: obstacleRetrySeconds };
+      // What stands in the way now may be another thing than what the status still says.
+      return sooner(result, obstacleRetrySeconds * 1000);
     }
     return sooner(told.result, decision.wakeMilliseconds);
   };

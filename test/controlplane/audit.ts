@@ -20,6 +20,7 @@ const auditEvent = z.object({
     })
     .prefault({}),
   responseStatus: z.object({ code: z.number().default(0) }).prefault({}),
+  annotations: z.record(z.string(), z.string()).default({}),
   requestObject: z.unknown().optional(),
 });
 
@@ -37,6 +38,8 @@ export interface AuditRecord {
   readonly name: string;
   /** HTTP status. */
   readonly code: number;
+  /** RBAC stands against it. Quotas and policies answer 403, too. */
+  readonly unauthorized: boolean;
   /** Its verb writes to the store: false for reviews and token requests. True for a dry run and a refusal, too. */
   readonly mutating: boolean;
   readonly dryRun: boolean;
@@ -85,6 +88,7 @@ export function parseAuditLine(line: string): AuditRecord | undefined {
     namespace,
     name,
     code: event.responseStatus.code,
+    unauthorized: event.annotations["authorization.k8s.io/decision"] === "forbid",
     mutating: WRITING_VERBS.has(event.verb) && !asks,
     dryRun: isDryRun(event.requestURI, event.requestObject),
     userAgent: event.userAgent,

@@ -13,6 +13,7 @@ import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { eventually } from "./eventually.ts";
 
+const deploymentsOfDefault = "/apis/mimo.dev/v1alpha1/namespaces/default/mimodeployments";
 const root = resolve(import.meta.dirname, "../..");
 export const operatorNamespace = defaultNamespace;
 export const operatorUser = `system:serviceaccount:${operatorNamespace}:mimo-operator`;
@@ -68,12 +69,15 @@ export async function startOperator(
     readonly nodeArgs?: readonly string[];
     /** What Node runs, before the operator's own flags; by default its source. */
     readonly program?: readonly string[];
+    /** The least that it logs. */
+    readonly logLevel?: "trace" | "info";
     /** Another one leads: it is waited for until it stands by. */
     readonly standsBy?: boolean;
   } = {},
 ): Promise<RunningOperator> {
   const { resyncSeconds = 36_000, name = "operator", workers = 8, server, nodeArgs = [] } = options;
   const { namespace = operatorNamespace, namespaces, program = [join(root, "operator/main.ts")] } = options;
+  const { logLevel = "info" } = options;
   const account = [namespace, "mimo-operator"] as const;
   const awaited = options.standsBy === true ? '"msg":"standing by' : '"msg":"leading"';
   const kubeconfig = await serviceAccountKubeconfig(controlPlane, ...account, server);
@@ -89,6 +93,7 @@ export async function startOperator(
       ...(namespaces === undefined ? [] : [`--namespaces=${namespaces.join(",")}`]),
       `--resync-seconds=${resyncSeconds}`,
       `--workers=${workers}`,
+      `--log-level=${logLevel}`,
       `--identity=${name}`,
     ],
     { cwd: root, env: { ...process.env, KUBECONFIG: kubeconfig }, stdio: ["ignore", "pipe", "pipe"] },
@@ -105,6 +110,14 @@ export async function startOperator(
   await eventually("there is a MiMoPlatform", async () => {
     const { status } = await askApi(controlPlane, "/apis/mimo.dev/v1alpha1/mimoplatforms/default");
     return status === 200 ? true : undefined;
+  });
+  // The API server finds the kind of their parameter some seconds after it was installed; until then, too.
+  await eventually("the admission policies know MiMoPlatforms", async () => {
+    const { body } = await askApi(controlPlane, `${deploymentsOfDefault}?dryRun=All`, {
+      method: "POST",
+      body: { metadata: { name: "probe" }, spec: { variant: "MiMo-V2-Flash", hardware: "H200" } },
+    });
+    return body.includes("failed to configure policy") ? undefined : true;
   });
   return {
     process: child,

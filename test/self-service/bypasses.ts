@@ -113,6 +113,35 @@ export const beyondLimits: readonly Attempt[] = [
     { spec: scheduling({ tolerations: [{ operator: "Exists" }] }) },
     "spec.scheduling.tolerations: every taint may not be tolerated",
   ),
+  creates(
+    "another team's queue",
+    scheduling({ queue: "team-b" }),
+    "spec.scheduling.queue: team-b is not allowed, for MiMoPlatform limits.queues has team-a; take one of those, or ask your platform team",
+  ),
+  creates(
+    "another team's queue, by a label that its scheduler reads",
+    { podTemplate: { labels: { "kai.scheduler/queue": "team-b" } } },
+    "spec.podTemplate: kai.scheduler/queue may not be set on pods, for MiMoPlatform limits.podMetadataDomains has example.com; leave it out, or ask your platform team",
+  ),
+  creates(
+    "a network of another namespace",
+    { podTemplate: { annotations: { "k8s.v1.cni.cncf.io/networks": "team-b/storage" } } },
+    "spec.podTemplate: k8s.v1.cni.cncf.io/networks may not be set on pods",
+  ),
+  patches(
+    "pods that no AppArmor profile confines, by an edit",
+    {
+      spec: {
+        podTemplate: {
+          annotations: {
+            "example.com/note": "x",
+            "container.apparmor.security.beta.kubernetes.io/sglang": "unconfined",
+          },
+        },
+      },
+    },
+    "spec.podTemplate: container.apparmor.security.beta.kubernetes.io/sglang may not be set on pods",
+  ),
   creates("more groups than allowed", { replicas: 3 }, sentence.groups(3)),
   patches("more groups, by an edit", { spec: { replicas: 4 } }, sentence.groups(4)),
   runs("more groups, by kubectl scale", ["scale", "mimo", "mine", "--replicas=5"], sentence.groups(5)),

@@ -12,6 +12,8 @@ export const limitedPlatform = platformSpec.parse({
     modelRepositories: ["XiaomiMiMo"],
     priorityClassNames: [],
     tolerationKeys: ["spot"],
+    queues: ["team-a"],
+    podMetadataDomains: ["example.com"],
     groupsPerDeployment: 2,
     gpusPerNamespace: 32,
   },

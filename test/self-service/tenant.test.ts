@@ -77,6 +77,8 @@ describe("a tenant with the role edit", () => {
       { model: { huggingFace: { repository: "XiaomiMiMo/MiMo-V2-Flash", revision: "main" } } },
       { model: { hostPath: { path: "/mnt/models/flash" } } },
       { scheduling: { tolerations: [{ key: "spot", operator: "Exists" }] } },
+      { scheduling: { queue: "team-a" } },
+      { podTemplate: { labels: { team: "a" }, annotations: { "example.com/note": "x" } } },
     ];
     for (const spec of allowed)
       await tenant.run(["create", "--dry-run=server", "-f", "-"], deployment("allowed", spec));

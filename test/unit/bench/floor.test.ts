@@ -16,6 +16,7 @@ function record(second: number, verb: string, resource: string, name: string, bo
     namespace: "bench-mimo",
     name,
     code: 201,
+    unauthorized: false,
     mutating: true,
     dryRun: false,
     userAgent: "",

@@ -4,6 +4,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { bundle } from "../../../build/bundle.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 
@@ -104,10 +105,27 @@ describe("the bundle, alone in a folder that it may only read", () => {
 
 describe("what is shipped", () => {
   test("is one executable file with the licences", async () => {
-    expect((await readdir(dist)).sort()).toEqual(["LICENSE", "THIRD-PARTY-LICENCES.txt", "mimo.mjs"]);
+    expect((await readdir(dist)).sort()).toEqual([
+      "LICENSE",
+      "THIRD-PARTY-LICENCES.txt",
+      "mimo.mjs",
+      "sbom.cdx.json",
+    ]);
     expect(readFileSync(join(dist, "mimo.mjs"), "utf8").split("\n")[0]).toBe("#!/usr/bin/env node");
     const direct = spawnSync(join(dist, "mimo.mjs"), ["--version"], { encoding: "utf8" });
     expect(direct).toMatchObject({ status: 0, stdout: `${packageJson.version}\n` });
+  });
+
+  test("lists for scanners the packages whose licences go with it, with their versions", () => {
+    const licences = readFileSync(join(dist, "THIRD-PARTY-LICENCES.txt"), "utf8");
+    const headings = [...licences.matchAll(/^-{80}\n(\S+) (\S+) \(/gm)].map(
+      ([, name, version]) => `${name}@${version}`,
+    );
+    const bill = z
+      .object({ components: z.array(z.object({ name: z.string(), version: z.string() })) })
+      .parse(JSON.parse(readFileSync(join(dist, "sbom.cdx.json"), "utf8")));
+    expect(headings.length).toBeGreaterThan(10);
+    expect(bill.components.map(({ name, version }) => `${name}@${version}`).sort()).toEqual(headings.sort());
   });
 
   test("names the packages that it is made of, and none of the tools that made it", () => {

@@ -86,6 +86,18 @@ describe("rights", () => {
     expect(resources?.limits).toMatchObject(devices);
   });
 
+  test("a user of the platform's runs the server, and may write to a claim that is root's; else it is the image's own", () => {
+    const image = { ...servingPlan().image, runAsUser: 1000 };
+    expect(podOf(servingPlan({ image })).securityContext).toEqual({
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      fsGroup: 1000,
+      fsGroupChangePolicy: "OnRootMismatch",
+      seccompProfile: { type: "RuntimeDefault" },
+    });
+    expect(podOf(servingPlan()).securityContext).toEqual({ seccompProfile: { type: "RuntimeDefault" } });
+  });
+
   test("in the node's network a pod still asks the cluster's DNS, and holds its port on the node", () => {
     const pod = podOf(twoNodePlan({ hostPort: 19_000 }));
     expect(pod).toMatchObject({ hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" });
