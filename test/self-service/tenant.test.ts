@@ -77,6 +77,7 @@ describe("a tenant with the role edit", () => {
       { model: { huggingFace: { repository: "XiaomiMiMo/MiMo-V2-Flash", revision: "main" } } },
       { model: { hostPath: { path: "/mnt/models/flash" } } },
       { scheduling: { tolerations: [{ key: "spot", operator: "Exists" }] } },
+      { podTemplate: { patches: [{ op: "add", path: "/spec/hostAliases", value: "[]" }] } },
     ];
     for (const spec of allowed)
       await tenant.run(["create", "--dry-run=server", "-f", "-"], deployment("allowed", spec));
@@ -131,6 +132,10 @@ describe("a tenant who wants more is refused and told why:", () => {
   });
 });
 
+const patching = (op: string, path: string, value: unknown) => ({
+  podTemplate: { patches: [{ op, path, value: JSON.stringify(value) }] },
+});
+
 describe("a tenant who gets past the API server does no harm:", () => {
   afterEach(() => cluster.clear());
 
@@ -148,6 +153,23 @@ describe("a tenant who gets past the API server does no harm:", () => {
       "nodes of other hardware by label",
       { scheduling: { nodeSelector: { "nvidia.com/gpu.product": "NVIDIA-GB300" } } },
       "NodeSelectorConflict",
+    ],
+    [
+      "a command of their own by a patch",
+      patching("replace", "/spec/containers/0/command", ["sleep", "inf"]),
+      "PatchOwned",
+    ],
+    [
+      "a container before the server by a patch",
+      patching("add", "/spec/containers/0", { name: "first", image: "evil.example.com/miner" }),
+      "PatchOwned",
+    ],
+    [
+      "GPUs beside the server's by a patch",
+      patching("add", "/spec/initContainers", [
+        { name: "a", resources: { limits: { "nvidia.com/gpu": 8 } } },
+      ]),
+      "PatchOwned",
     ],
   ])("%s is refused before any pod is made", async (_, spec, reason) => {
     await tenant.run(["create", "-f", "-"], deployment("sly", spec));
