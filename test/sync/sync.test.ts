@@ -65,7 +65,7 @@ const specOf = (object: unknown): z.output<typeof spec> => z.object({ spec }).pa
 const stored = z.looseObject({
   metadata: z.looseObject({ managedFields: z.unknown(), resourceVersion: z.string() }),
   spec: spec.optional(),
-  status: z.unknown(),
+  status: z.unknown().optional(),
 });
 /** What is compared: Argo CD leaves status, managers and versions out. */
 function compared(object: unknown): object {
