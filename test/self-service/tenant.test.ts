@@ -177,6 +177,24 @@ describe("a tenant who gets past the API server does no harm:", () => {
     expect(await cluster.pods("team-a")).toEqual([]);
   });
 
+  test.each([
+    ["that are invalid", [{ ip: "nowhere" }]],
+    ["that can't be read", "nowhere"],
+  ])("pods %s by a patch are told of, and those that serve go on", async (_, aliases) => {
+    await tenant.run(["create", "-f", "-"], deployment("sly"));
+    await cluster.becomesReady("team-a", "sly");
+    const uids = async () => (await cluster.pods("team-a")).map(({ metadata }) => metadata.uid);
+    const before = await uids();
+    const spec = patching("add", "/spec/hostAliases", aliases);
+    await tenant.run(["patch", "mimo", "sly", "--type=merge", "-p", JSON.stringify({ spec })]);
+    const { message } = await cluster.condition("team-a", "sly", "Stalled", "True", "RejectedByServer");
+    expect(message).toContain("hostAliases");
+    expect(await uids()).toEqual(before);
+    await tenant.run(["patch", "mimo", "sly", "--type=merge", "-p", '{"spec":{"podTemplate":null}}']);
+    await cluster.becomesReady("team-a", "sly");
+    expect(await uids()).toEqual(before);
+  });
+
   test("a node of the control plane by label has no GPU: pods of it wait, and hold nothing", async () => {
     const nodeSelector = { "node-role.kubernetes.io/control-plane": "" };
     await tenant.run(["create", "-f", "-"], deployment("sly", { scheduling: { nodeSelector } }));
