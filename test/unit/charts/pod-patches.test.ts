@@ -76,6 +76,11 @@ describe("patches of a pod template", () => {
     ],
     ["counts with a zero in front", patch("remove", "/spec/volumes/00"), "nothing at /spec/volumes/00 of"],
     [
+      "replaces what all objects have",
+      patch("replace", "/spec/constructor", 1),
+      "nothing at /spec/constructor of",
+    ],
+    [
       "shortens a list by its length",
       patch("replace", "/spec/volumes/length", 0),
       "nothing at /spec/volumes/length of",
