@@ -33,6 +33,8 @@ const kept: Readonly<Record<string, string>> = {
   "/spec/containers/0/image": "use spec.image",
   "/spec/containers/0/command": "use spec.server.extraArgs",
   "/spec/containers/0/args": "use spec.server.extraArgs",
+  // It could hold any variable.
+  "/spec/containers/0/envFrom": "use spec.server.extraEnv, or patch single variables into env",
   "/spec/containers/0/ports": "use spec.server.port",
   "/spec/containers/0/resources": bySpecResources,
   "/spec/containers/0/restartPolicy": "a rank that ends is started again, or its group is rebuilt",

@@ -170,6 +170,11 @@ describe("patches of a pod template", () => {
       "variable NCCL_DEBUG is the plan's: use spec.server.extraEnv",
     ],
     [
+      "variables that nobody has seen",
+      patch("add", "/spec/containers/0/envFrom", [{ secretRef: { name: "mine" } }]),
+      "patch single variables into env",
+    ],
+    [
       "a variable that this plan leaves alone",
       patch("add", "/spec/containers/0/env/-", { name: "HF_HUB_OFFLINE", value: "0" }),
       "variable HF_HUB_OFFLINE is the plan's: it follows the model's source",
