@@ -6,6 +6,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { inKeyOrder } from "./key-order.ts";
 import { annotations, labels, revisionName } from "./names.ts";
 import { type PodTemplate, podTemplate } from "./pod.ts";
+import { patchTemplate } from "./pod-patches.ts";
 import { typedObject } from "./typed-object.ts";
 
 /**
@@ -13,8 +14,15 @@ import { typedObject } from "./typed-object.ts";
  * other words, or a better estimate of memory, is no new revision.
  */
 export function freeze(plan: ServingPlan): { readonly revision: string; readonly template: PodTemplate } {
-  const revision = fingerprint(inKeyOrder([plan.nodes, podTemplate(plan, "")]));
-  return { revision, template: podTemplate(plan, revision) };
+  const revision = fingerprint(inKeyOrder([plan.nodes, patchedTemplate(plan, "")]));
+  return { revision, template: patchedTemplate(plan, revision) };
+}
+
+function patchedTemplate(plan: ServingPlan, revision: string): PodTemplate {
+  const patched = patchTemplate(podTemplate(plan, revision), plan.podPatches ?? []);
+  if (!patched.ok)
+    throw new Error(`${patched.refusal.field}: ${patched.refusal.message}; the plan was never accepted`);
+  return patched.template;
 }
 
 export interface RevisionOptions {

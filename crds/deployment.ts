@@ -196,6 +196,28 @@ const fabric = z.object({
     ),
 });
 
+const podPatch = withRules(
+  z.object({
+    op: z.enum(["add", "remove", "replace", "test"]).describe("Operation of RFC 6902."),
+    path: text({
+      max: 256,
+      pattern: /^\/spec(\/([^/~]|~[01])+)+$/,
+      message:
+        'podTemplate.patches[].path is a JSON pointer below /spec of the pod template, for example "/spec/hostAliases"; podTemplate has labels and annotations for its metadata',
+    }).describe("JSON pointer into the pod template, below /spec."),
+    value: words(4096).optional().describe("The value as JSON text; a string has quotes of its own inside."),
+  }),
+  [
+    {
+      rule: "has(self.value) == (self.op != 'remove')",
+      message: "podTemplate.patches: add, replace and test need a value, remove takes none",
+      check: ({ op, value }) => (value !== undefined) === (op !== "remove"),
+      fieldPath: ".value",
+    },
+  ],
+);
+export type PodPatch = z.output<typeof podPatch>;
+
 const podTemplate = z.object({
   labels: withRules(labelMap("podTemplate.labels", 32), [
     {
@@ -217,6 +239,13 @@ const podTemplate = z.object({
   ])
     .optional()
     .describe("Further annotations of the pods."),
+  patches: z
+    .array(podPatch)
+    .max(16)
+    .optional()
+    .describe(
+      "Changes of the pod template by RFC 6902, in this order, where MiMoPlatform's allowedPodTemplatePaths lets them. Never of the command line, placement, claims, or the restart policy.",
+    ),
 });
 
 const rollout = withRules(
@@ -277,7 +306,9 @@ export const deploymentSpec = z.object({
   resources: resources.optional().describe("CPU and memory of each pod."),
   scheduling: scheduling.optional().describe("Where pods may run, besides what the hardware kind says."),
   fabric: fabric.optional().describe("What the ranks of a group talk over."),
-  podTemplate: podTemplate.optional().describe("Further metadata of the pods."),
+  podTemplate: podTemplate
+    .optional()
+    .describe("Further metadata of the pods, and changes of their template."),
   rollout: rollout.optional().describe("How a new revision replaces the old one."),
   recovery: recovery.optional().describe("How a group that lost a rank is rebuilt."),
   suspend: z.boolean().optional().describe("True frees all GPUs and keeps the object."),

@@ -208,6 +208,19 @@ export const platformSpec = z.object({
     .describe(
       "Folders of nodes that deployments may mount as a model source, with what is below them. Default: none.",
     ),
+  allowedPodTemplatePaths: setOf(
+    text({
+      max: 256,
+      pattern: /^\/spec(\/([^/~]|~[01])+)*$/,
+      message:
+        'allowedPodTemplatePaths takes JSON pointers into the pod template that begin with /spec, for example "/spec/hostAliases"',
+    }),
+    32,
+  )
+    .optional()
+    .describe(
+      "Parts of the pod template that spec.podTemplate.patches may change, with what is below them. Limits don't look into patches. Default: none.",
+    ),
   queue: queue.optional().describe("What queues serving groups. Without it none are queued."),
   updates: z
     .object({

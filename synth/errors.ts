@@ -68,6 +68,14 @@ export const refusalCodes = {
     meaning: "NVLink between nodes is asked for where there is none.",
     remedy: "Remove spec.fabric.mnnvl.",
   },
+  PatchOwned: {
+    meaning: "A patch of the pod template changes what the plan or the operator decides.",
+    remedy: "Remove the patch and use the field that the message names.",
+  },
+  PatchInvalid: {
+    meaning: "A patch of the pod template can't be applied.",
+    remedy: "Correct its path or value: `mimo render` without it shows the template.",
+  },
   ResourcesInvalid: {
     meaning: "The pod's memory can't work.",
     remedy: "Raise or remove the field of spec.resources that the message names.",

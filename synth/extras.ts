@@ -214,6 +214,10 @@ function checkHierarchicalCache(
   }
 }
 
+/** What to do instead of setting a variable of the plan's; undefined where it never sets it. */
+export const ownedVariable = (name: string): string | undefined =>
+  Object.hasOwn(ownedVariables, name) ? ownedVariables[name] : undefined;
+
 /** Judges extra variables against those of the plan, of which some are the platform's fabric. */
 export function checkExtraEnv(
   extra: ExtraEnv,

@@ -4,6 +4,7 @@ import { hardwareKinds, variants } from "../crds/names.ts";
 import type { PlatformSpec } from "../crds/platform.ts";
 import { defaultRuntime } from "./image.ts";
 import { hostPathRefusal } from "./model-source.ts";
+import { podPatchRefusal } from "./pod-patches.ts";
 import type { Refusal } from "./serving-plan.ts";
 
 /**
@@ -102,6 +103,8 @@ const celForeignTaints = `${tolerations}.filter(toleration, !(toleration.?key.or
 const podTemplateKeys = (part: string): string =>
   `object.spec.?podTemplate.?${part}.orValue({}).map(key, key)`;
 const celForeignKeys = `(${podTemplateKeys("labels")} + ${podTemplateKeys("annotations")}).filter(key, key.contains('/') && !(key.split('/')[0] in params.spec.limits.podMetadataDomains))`;
+const allowedPaths = "params.spec.?allowedPodTemplatePaths.orValue([])";
+const celForeignPatches = `object.spec.?podTemplate.?patches.orValue([]).filter(patch, !${allowedPaths}.exists(part, patch.path == part || patch.path.startsWith(part + '/')))`;
 
 /** At most as many as the platform allows to one deployment. */
 function groupsRule(
@@ -202,6 +205,18 @@ export const limitRules: readonly LimitRule[] = [
         cel(
           "(params.spec.?allowedHostPaths.orValue([]).size() == 0 ? 'none are allowed' : params.spec.allowedHostPaths.join(', '))",
         ),
+      ),
+    ),
+  },
+  {
+    field: "spec.podTemplate.patches",
+    rule: `${celForeignPatches}.size() == 0`,
+    unchanged: untouched("spec.podTemplate.patches"),
+    message: celSentence(
+      "spec.podTemplate.patches: ",
+      ...podPatchRefusal(
+        cel(`${celForeignPatches}[0].path`),
+        cel(`(${allowedPaths}.size() == 0 ? 'no entry' : ${allowedPaths}.join(', '))`),
       ),
     ),
   },

@@ -17,6 +17,7 @@ import { memoryLayout } from "./memory.ts";
 import { cacheEnv, resolveCache, resolveModelSource } from "./model-source.ts";
 import { resolveNvlink } from "./nvlink.ts";
 import { resolvePlacement } from "./placement.ts";
+import { checkPodPatches } from "./pod-patches.ts";
 import { podSecurityWarnings } from "./pod-security.ts";
 import { resolveQueue } from "./queue.ts";
 import { resolveResources } from "./resources.ts";
@@ -101,6 +102,8 @@ function resolve(
   const env = { ...fabric.env, ...cacheEnv(cache, image.runtime), ...launchEnv(launch) };
   checkExtraArguments(spec, image, findings);
   checkExtraEnv(server.extraEnv ?? [], env, fabric.env, findings);
+  const podPatches = spec.podTemplate?.patches ?? [];
+  checkPodPatches(podPatches, platform.allowedPodTemplatePaths ?? [], findings);
   if (source.plan.source === "Ephemeral" && recipe.nodes > 1) {
     findings.warnings.push(
       "ranks give up when one node has its weights 8 minutes after another (a bound of SGLang's): downloads on several nodes may drift apart that far; a shared or local store does not",
@@ -148,6 +151,7 @@ function resolve(
     startupSeconds,
     podLabels: sorted(spec.podTemplate?.labels ?? {}),
     podAnnotations: sorted({ ...spec.podTemplate?.annotations, ...fabric.annotations }),
+    ...(podPatches.length > 0 && { podPatches }),
     clusterDomain: platform.clusterDomain ?? defaultClusterDomain,
   };
   return {

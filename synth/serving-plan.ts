@@ -1,3 +1,4 @@
+import type { PodPatch } from "../crds/deployment.ts";
 import type { Hardware, Profile, QueueSystem, Runtime, Variant } from "../crds/names.ts";
 import type { Toleration } from "../crds/schema.ts";
 
@@ -43,6 +44,8 @@ export interface ServingPlan {
   readonly startupSeconds: number;
   readonly podLabels: Readonly<Record<string, string>>;
   readonly podAnnotations: Readonly<Record<string, string>>;
+  /** Of the rendered pod template. Absent where there are none. */
+  readonly podPatches?: readonly PodPatch[];
   readonly clusterDomain: string;
   readonly provenance: Provenance;
   readonly warnings: readonly string[];

@@ -1,9 +1,9 @@
 import type { Readable } from "node:stream";
+import { acceptDeployment } from "../../charts/accept.ts";
 import { apiGroup, apiVersion } from "../../crds/names.ts";
 import { parseDeployment, parsePlatform } from "../../crds/parse.ts";
 import type { PlatformSpec } from "../../crds/platform.ts";
 import { limitRefusals } from "../../synth/limits.ts";
-import { planDeployment } from "../../synth/plan.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
 import type { SourceDocument } from "./documents.ts";
 import { type Finding, formatDocument } from "./finding.ts";
@@ -83,7 +83,7 @@ function planAll(documents: readonly SourceDocument[], platform: ChosenPlatform)
       return refuse({ code: "PlatformRefused", field: "", message });
     }
     const limits = limitRefusals(parsed.spec, platform.spec ?? {});
-    const result = planDeployment(parsed, platform.spec);
+    const result = acceptDeployment(parsed, platform.spec);
     if (!result.accepted) return refuse(...limits, ...result.refusals);
     if (limits.length > 0) return refuse(...limits);
     return { accepted: true, plan: result.plan, replicas: parsed.spec.replicas };

@@ -26,6 +26,7 @@ export function planChanges(from: ServingPlan, to: ServingPlan): string[] {
     ...changed("pull Secrets", from.image.pullSecrets, to.image.pullSecrets),
     ...changed("pod labels", from.podLabels, to.podLabels),
     ...changed("pod annotations", from.podAnnotations, to.podAnnotations),
+    ...changed("pod patches", from.podPatches ?? "none", to.podPatches ?? "none"),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../charts/kubernetes.ts";
-import { isForbidden, isInvalid, isWebhookFailure } from "../runtime/errors.ts";
+import { isForbidden, isInvalid, isUnreadable, isWebhookFailure } from "../runtime/errors.ts";
 import { controllerOf } from "./objects.ts";
 
 /** Why the deployment can't go on until a person, or something else in the cluster, acts. */
@@ -41,7 +41,7 @@ export function obstacleOf(error: unknown): Obstacle | undefined {
       : "An admission policy or missing permission stands against it; see the message";
     return { reason: quota ? "QuotaExceeded" : "Forbidden", message: `${error.message}. ${remedy}` };
   }
-  if (isInvalid(error)) return { reason: "RejectedByServer", message: error.message };
+  if (isInvalid(error) || isUnreadable(error)) return { reason: "RejectedByServer", message: error.message };
   if (isWebhookFailure(error)) {
     const remedy = "Bring its server back, or ask its owner for failurePolicy Ignore";
     return { reason: "WebhookFailed", message: `${error.message}. ${remedy}` };

@@ -1,9 +1,9 @@
+import { acceptDeployment } from "../../charts/accept.ts";
 import { annotations } from "../../charts/names.ts";
 import { controllerRevision } from "../../charts/render.ts";
 import { resources } from "../../charts/resources.ts";
 import { freeze } from "../../charts/revision.ts";
 import type { DeploymentSpec } from "../../crds/deployment.ts";
-import { planDeployment } from "../../synth/plan.ts";
 import type { Refusal, ServingPlan } from "../../synth/serving-plan.ts";
 import { planChanges } from "./changes.ts";
 import { overlay } from "./difference.ts";
@@ -56,7 +56,7 @@ export function findTarget(observed: Observed): Target {
   const frozen = newest?.specHash === intent ? newest : undefined;
   if (!platform.ok) return frozen === undefined ? standing(platform.refusals) : goBack(observed, frozen);
   if (frozen !== undefined && confirmed.get(frozen.plan) === platform) return goBack(observed, frozen);
-  const result = planDeployment({ name, namespace, spec: spec.value }, platform.value);
+  const result = acceptDeployment({ name, namespace, spec: spec.value }, platform.value);
   // What runs was accepted once: a catalogue or platform that would refuse it today changes nothing.
   if (!result.accepted) return frozen === undefined ? standing(result.refusals) : goBack(observed, frozen);
 

@@ -129,6 +129,8 @@ export const isAlreadyExists = (error: unknown): error is ApiError => hasCode(er
 /** Somebody wrote in between, a precondition failed, or another manager owns a field. */
 export const isConflict = (error: unknown): error is ApiError =>
   hasCode(error, 409) && error.reason !== "AlreadyExists";
+/** The body can't even be read as an object of its kind: text where a list should be. */
+export const isUnreadable = (error: unknown): error is ApiError => hasCode(error, 400);
 export const isInvalid = (error: unknown): error is ApiError => hasCode(error, 422);
 /** A JSON patch doesn't fit the object, such as one whose `test` failed. Rules and policies use the same code with words of their own. */
 export const isUnfittingPatch = (error: unknown): error is ApiError =>

@@ -151,6 +151,19 @@ export const goodCases: readonly GoodCase[] = [
       },
     }),
   ],
+  [
+    "patches of the pods",
+    deployment({
+      podTemplate: {
+        patches: [
+          { op: "add", path: "/spec/hostAliases", value: "[]" },
+          { op: "test", path: "/spec/nodeSelector/example.com~1pool", value: '"gpu"' },
+          { op: "replace", path: "/spec/enableServiceLinks", value: "true" },
+          { op: "remove", path: "/spec/volumes/0" },
+        ],
+      },
+    }),
+  ],
   ["an empty platform", platform({})],
   [
     "a platform with a queue",
@@ -220,6 +233,7 @@ export const goodCases: readonly GoodCase[] = [
       modelStore: { persistentVolumeClaim: { claimName: "models" }, shared: true, readGibPerSecond: 5 },
       cacheVolume: { hostPath: { path: "/var/cache/mimo" } },
       allowedHostPaths: ["/mnt/models"],
+      allowedPodTemplatePaths: ["/spec/hostAliases", "/spec/containers/0/securityContext", "/spec"],
     }),
   ],
 ];

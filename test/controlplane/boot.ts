@@ -38,8 +38,8 @@ export interface BootOptions {
   readonly onProgress?: Progress;
 }
 
-/** What kubectl needs. */
-export type Administrator = Pick<ControlPlane, "binaries" | "kubeconfig">;
+/** What kubectl needs, and where everything is stored. */
+export type Administrator = Pick<ControlPlane, "binaries" | "kubeconfig" | "etcd">;
 
 export interface ControlPlane extends ApiAccess {
   readonly directory: string;
@@ -96,7 +96,8 @@ export async function bootControlPlane(options: BootOptions): Promise<ControlPla
     await waitFor(components, "kube-apiserver", () => answersOk(access, "/readyz"));
 
     const kubeconfigs = await writeKubeconfigs(directory, access, tokens);
-    await options.prepare?.({ binaries, kubeconfig: kubeconfigs.admin });
+    const etcd = `http://127.0.0.1:${etcdPort}`;
+    await options.prepare?.({ binaries, kubeconfig: kubeconfigs.admin, etcd });
     if (options.controllerManager ?? true) {
       onProgress("starting kube-controller-manager");
       components.start("kube-controller-manager", binaries["kube-controller-manager"], [
@@ -123,7 +124,7 @@ export async function bootControlPlane(options: BootOptions): Promise<ControlPla
       kubeconfig: kubeconfigs.admin,
       kwokKubeconfig: kubeconfigs.kwok,
       auditLog,
-      etcd: `http://127.0.0.1:${etcdPort}`,
+      etcd,
       binaries,
       components,
       get pids() {

@@ -8,7 +8,7 @@ import { type Cluster, startCluster, useCluster } from "./cluster.ts";
 import {
   applyExamples,
   applyPlatform,
-  exampleCount,
+  chooseExamples,
   install,
   namespace,
   refuseInstalled,
@@ -57,7 +57,7 @@ async function onOwnCluster(): Promise<void> {
   try {
     await perform("installing CRDs, roles and ServiceAccount", () => install(cluster));
     await perform("applying examples/platform.yaml", () => applyPlatform(cluster));
-    await present(cluster, readyTimeoutSeconds.fake);
+    await present(cluster, await chooseExamples(cluster, say), readyTimeoutSeconds.fake);
   } finally {
     say("cleaning up");
     await cluster.stop();
@@ -68,10 +68,11 @@ async function onExistingCluster(context: string): Promise<void> {
   const cluster = await useCluster(context, say);
   try {
     await refuseInstalled(cluster);
-    if (!(options.yes ?? (await agreed(context)))) throw new Error("nothing was done");
+    const examples = await chooseExamples(cluster, say);
+    if (!(options.yes ?? (await agreed(context, examples.length)))) throw new Error("nothing was done");
     try {
       await perform("installing CRDs, roles and ServiceAccount", () => install(cluster));
-      await present(cluster, readyTimeoutSeconds.real);
+      await present(cluster, examples, readyTimeoutSeconds.real);
     } finally {
       say("cleaning up: removing the deployments, then everything that was installed");
       await uninstall(cluster);
@@ -81,7 +82,7 @@ async function onExistingCluster(context: string): Promise<void> {
   }
 }
 
-async function agreed(context: string): Promise<boolean> {
+async function agreed(context: string, exampleCount: number): Promise<boolean> {
   if (!process.stdin.isTTY) throw new Error("there is no terminal to ask on: add --yes to agree");
   const terminal = createInterface(process.stdin, process.stdout);
   terminal.once("SIGINT", () => interrupt.abort());
@@ -98,12 +99,12 @@ async function agreed(context: string): Promise<boolean> {
   }
 }
 
-async function present(cluster: Cluster, timeoutSeconds: number): Promise<void> {
+async function present(cluster: Cluster, examples: readonly string[], timeoutSeconds: number): Promise<void> {
   await perform("starting the operator with its ServiceAccount's rights", () => startOperator(cluster));
-  await perform("applying the examples", () => applyExamples(cluster));
+  await perform("applying the examples", () => applyExamples(cluster, examples));
   if (!options.once) for (const line of invitation(cluster)) process.stdout.write(`${line}\n`);
   try {
-    await follow(cluster, elapsedSeconds() + timeoutSeconds);
+    await follow(cluster, examples.length, elapsedSeconds() + timeoutSeconds);
   } catch (error) {
     // Without --once, Ctrl-C is how it ends.
     if (!interrupt.signal.aborted || options.once) throw error;
@@ -124,7 +125,7 @@ function invitation({ shellSetup }: Cluster): string[] {
 }
 
 /** Shows the deployments until Ctrl-C or, with --once, until all are Ready. @throws Error when they aren't in time. */
-async function follow(cluster: Cluster, deadlineSeconds: number): Promise<void> {
+async function follow(cluster: Cluster, exampleCount: number, deadlineSeconds: number): Promise<void> {
   const screen = createScreen(process.stdout);
   let readyAfter: string | undefined;
   for (;;) {

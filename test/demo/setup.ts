@@ -7,14 +7,15 @@ import { installObjects, operatorNamespaceObject } from "../../charts/install.ts
 import { installValues } from "../../charts/install-values.ts";
 import { operatorName } from "../../charts/rbac.ts";
 import { toYaml } from "../../charts/yaml.ts";
+import type { Progress } from "../controlplane/go-programs.ts";
 import type { Cluster } from "./cluster.ts";
 
 export const namespace = "mimo-demo";
 const operatorNamespace = "mimo-system";
 const root = join(import.meta.dirname, "../..");
 const example = (name: string): string => join(root, "examples", `${name}.yaml`);
-const deployments = ["v2-flash-h200", "v2.5-b200", "v2.5-pro-gb300"].map(example);
-export const exampleCount = deployments.length;
+const anywhere = ["v2-flash-h200", "v2.5-b200"];
+const onComputeDomains = "v2.5-pro-gb300";
 
 /** All of the installation but the operator's Deployment: the operator runs as a process of this machine. */
 const installation = toYaml([
@@ -25,20 +26,27 @@ const installation = toYaml([
 ]);
 
 /** @throws Error when the cluster has an operator already, since taking ours out would take its parts along. */
-export async function refuseInstalled({ kubectl }: Cluster): Promise<void> {
-  const found = await kubectl([
-    "get",
-    "customresourcedefinitions",
-    "--ignore-not-found",
-    "-o",
-    "name",
-    "mimodeployments.mimo.dev",
-  ]);
-  if (found.trim() === "") return;
+export async function refuseInstalled(cluster: Cluster): Promise<void> {
+  if (!(await isDefined(cluster, "mimodeployments.mimo.dev"))) return;
   throw new Error(
     "this cluster has mimo-operator's CRDs already, and the demonstration would remove them at its end. " +
       "Try the examples there by hand: kubectl apply -f examples/v2-flash-h200.yaml",
   );
+}
+
+async function isDefined({ kubectl }: Cluster, definition: string): Promise<boolean> {
+  const get = ["get", "customresourcedefinitions", "--ignore-not-found", "-o", "name", definition];
+  return (await kubectl(get)).trim() !== "";
+}
+
+/** Files of the examples that can become Ready on this cluster, as far as its APIs tell. */
+export async function chooseExamples(cluster: Cluster, onProgress: Progress): Promise<string[]> {
+  if (await isDefined(cluster, "computedomains.resource.nvidia.com"))
+    return [...anywhere, onComputeDomains].map(example);
+  onProgress(
+    `leaving out examples/${onComputeDomains}.yaml: its ranks need NVLink between nodes, and this cluster serves no ComputeDomains (install NVIDIA's DRA driver for GPUs to have them)`,
+  );
+  return anywhere.map(example);
 }
 
 export async function install({ kubectl }: Cluster): Promise<void> {
@@ -56,11 +64,11 @@ export async function applyPlatform({ kubectl }: Cluster): Promise<void> {
   await kubectl(["apply", "--server-side", "-f", example("platform")]);
 }
 
-export async function applyExamples({ kubectl }: Cluster): Promise<void> {
+export async function applyExamples({ kubectl }: Cluster, files: readonly string[]): Promise<void> {
   await kubectl(["create", "namespace", namespace]);
   // Where nobody wrote one, the operator makes it.
   await kubectl(["wait", "--for=create", "--timeout=60s", "mimoplatform/default"]);
-  const apply = ["apply", "--server-side", "-n", namespace, ...deployments.flatMap((file) => ["-f", file])];
+  const apply = ["apply", "--server-side", "-n", namespace, ...files.flatMap((file) => ["-f", file])];
   const deadline = performance.now() + policySeconds * 1000;
   for (;;) {
     try {

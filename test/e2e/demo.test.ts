@@ -139,4 +139,20 @@ describe("mimo demo", { timeout: timeoutMilliseconds }, () => {
       await cluster.stop();
     }
   });
+
+  it("--context leaves out, and says so, what a cluster without NVIDIA's DRA driver can't serve", async () => {
+    const cluster = await bootControlPlane({ directory: join(temporary, "cluster"), audit: false });
+    try {
+      startKwok(cluster, { stages: STAGES.fast });
+      const nodes = (["H200", "B200"] as const).map((kind) => gpuNode({ kind, name: kind.toLowerCase() }));
+      await createGpuNodes(cluster, nodes);
+      const env = { KUBECONFIG: cluster.kubeconfig };
+      const { code, output } = await startDemo(["--once", "--context", "loopback", "--yes"], env).ended;
+      expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining("All Ready") });
+      expect(output).toContain("leaving out examples/v2.5-pro-gb300.yaml");
+      expect(output).not.toContain("MiMo-V2.5-Pro");
+    } finally {
+      await cluster.stop();
+    }
+  });
 });

@@ -1,14 +1,14 @@
 /** docs/getting-started.md as a newcomer would follow it: a fresh control plane, and nothing but the page's commands. */
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
 import { STAGES, startKwok } from "../controlplane/kwok.ts";
 import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
 import { consoleExamples } from "../unit/docs/markdown.ts";
 import { type RunningOperator, startOperator } from "./operator.ts";
+import { runCommand, settled } from "./page-commands.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 let directory: string;
@@ -32,33 +32,12 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** In a shell in the checkout, with kubectl on the PATH. */
-function run(command: string): Promise<{ failed: boolean; stdout: string; stderr: string }> {
-  const { FORCE_COLOR: _, ...shell } = process.env;
-  const PATH = [dirname(controlPlane.binaries.kubectl), shell.PATH].join(delimiter);
-  const env = { ...shell, PATH, KUBECONFIG: controlPlane.kubeconfig };
-  return new Promise((done) => {
-    execFile("bash", ["-o", "pipefail", "-c", command], { cwd: root, env }, (error, stdout, stderr) =>
-      done({ failed: error !== null, stdout, stderr }),
-    );
-  });
-}
-
-/** What differs from one time to the next: ages, hashes, which of two nodes; and with them the width of columns. */
-const settled = (text: string): string =>
-  text
-    .replaceAll(/\b(\d+[dhms])+\b/g, "AGE")
-    .replaceAll(/\b[a-z]{12}\b/g, "REVISION")
-    .replaceAll(/h200-\d/g, "NODE")
-    .replaceAll(/ +/g, " ")
-    .trim();
-
 test("every command does what the page says, to a model that is Ready and gone again", async () => {
   const page = await readFile(join(root, "docs/getting-started.md"), "utf8");
   const examples = consoleExamples(page).filter(({ command }) => command !== "npm ci");
   expect(examples.length).toBeGreaterThan(12);
   for (const { command, output } of examples) {
-    const { failed, stdout, stderr } = await run(command);
+    const { failed, stdout, stderr } = await runCommand(command, controlPlane);
     expect(failed, `${command}: ${stderr}`).toBe(output.startsWith("The MiMoDeployment"));
     if (output.trim() !== "") expect(settled(failed ? stderr : stdout), command).toBe(settled(output));
     // The nodes are fake, and so is the operator's pod on them.

@@ -27,6 +27,7 @@ const runs = (title: string, args: readonly string[], told: string, input?: obje
 });
 
 const model = (source: object): object => ({ model: source });
+const patched = (...patches: object[]): object => ({ podTemplate: { patches } });
 const scheduling = (fields: object): object => ({ scheduling: fields });
 const fleet = { hardware: "GB300", variant: "MiMo-V2.5" };
 const sentence = {
@@ -97,6 +98,26 @@ export const beyondLimits: readonly Attempt[] = [
     "a folder that steps back out of one that is allowed",
     model({ hostPath: { path: "/mnt/models/../../etc" } }),
     "model.hostPath.path may not step back with '..': write the folder itself",
+  ),
+  creates(
+    "a folder of the nodes, by a patch",
+    patched({ op: "add", path: "/spec/volumes/-", value: '{"name":"host","hostPath":{"path":"/"}}' }),
+    "spec.podTemplate.patches: /spec/volumes/- may not be patched, for MiMoPlatform allowedPodTemplatePaths has /spec/hostAliases, /spec/containers, /spec/initContainers; leave the patch out, or ask your platform team",
+  ),
+  patches(
+    "a part of pods whose name begins like one that is allowed",
+    { spec: patched({ op: "add", path: "/spec/containersAndMore", value: "1" }) },
+    "spec.podTemplate.patches: /spec/containersAndMore may not be patched",
+  ),
+  patches(
+    "a part of pods behind one that is allowed",
+    {
+      spec: patched(
+        { op: "add", path: "/spec/hostAliases", value: "[]" },
+        { op: "replace", path: "/spec/serviceAccountName", value: '"theirs"' },
+      ),
+    },
+    "spec.podTemplate.patches: /spec/serviceAccountName may not be patched",
   ),
   creates(
     "a priority above everybody's",

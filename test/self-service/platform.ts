@@ -3,6 +3,7 @@ import { platformSpec } from "../../crds/platform.ts";
 /** A platform with every limit there is. */
 export const limitedPlatform = platformSpec.parse({
   allowedHostPaths: ["/mnt/models"],
+  allowedPodTemplatePaths: ["/spec/hostAliases", "/spec/containers", "/spec/initContainers"],
   hardware: [{ kind: "GB300", namespaceLabels: { team: "research" } }],
   limits: {
     variants: ["MiMo-V2-Flash", "MiMo-V2.5"],

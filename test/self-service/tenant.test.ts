@@ -79,6 +79,7 @@ describe("a tenant with the role edit", () => {
       { scheduling: { tolerations: [{ key: "spot", operator: "Exists" }] } },
       { scheduling: { queue: "team-a" } },
       { podTemplate: { labels: { team: "a" }, annotations: { "example.com/note": "x" } } },
+      { podTemplate: { patches: [{ op: "add", path: "/spec/hostAliases", value: "[]" }] } },
     ];
     for (const spec of allowed)
       await tenant.run(["create", "--dry-run=server", "-f", "-"], deployment("allowed", spec));
@@ -133,6 +134,10 @@ describe("a tenant who wants more is refused and told why:", () => {
   });
 });
 
+const patching = (op: string, path: string, value: unknown) => ({
+  podTemplate: { patches: [{ op, path, value: JSON.stringify(value) }] },
+});
+
 describe("a tenant who gets past the API server does no harm:", () => {
   afterEach(() => cluster.clear());
 
@@ -151,10 +156,45 @@ describe("a tenant who gets past the API server does no harm:", () => {
       { scheduling: { nodeSelector: { "nvidia.com/gpu.product": "NVIDIA-GB300" } } },
       "NodeSelectorConflict",
     ],
+    [
+      "a command of their own by a patch",
+      patching("replace", "/spec/containers/0/command", ["sleep", "inf"]),
+      "PatchOwned",
+    ],
+    [
+      "a container before the server by a patch",
+      patching("add", "/spec/containers/0", { name: "first", image: "evil.example.com/miner" }),
+      "PatchOwned",
+    ],
+    [
+      "GPUs beside the server's by a patch",
+      patching("add", "/spec/initContainers", [
+        { name: "a", resources: { limits: { "nvidia.com/gpu": 8 } } },
+      ]),
+      "PatchOwned",
+    ],
   ])("%s is refused before any pod is made", async (_, spec, reason) => {
     await tenant.run(["create", "-f", "-"], deployment("sly", spec));
     await cluster.condition("team-a", "sly", "Accepted", "False", reason);
     expect(await cluster.pods("team-a")).toEqual([]);
+  });
+
+  test.each([
+    ["that are invalid", [{ ip: "nowhere" }]],
+    ["that can't be read", "nowhere"],
+  ])("pods %s by a patch are told of, and those that serve go on", async (_, aliases) => {
+    await tenant.run(["create", "-f", "-"], deployment("sly"));
+    await cluster.becomesReady("team-a", "sly");
+    const uids = async () => (await cluster.pods("team-a")).map(({ metadata }) => metadata.uid);
+    const before = await uids();
+    const spec = patching("add", "/spec/hostAliases", aliases);
+    await tenant.run(["patch", "mimo", "sly", "--type=merge", "-p", JSON.stringify({ spec })]);
+    const { message } = await cluster.condition("team-a", "sly", "Stalled", "True", "RejectedByServer");
+    expect(message).toContain("hostAliases");
+    expect(await uids()).toEqual(before);
+    await tenant.run(["patch", "mimo", "sly", "--type=merge", "-p", '{"spec":{"podTemplate":null}}']);
+    await cluster.becomesReady("team-a", "sly");
+    expect(await uids()).toEqual(before);
   });
 
   test("a node of the control plane by label has no GPU: pods of it wait, and hold nothing", async () => {

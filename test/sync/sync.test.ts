@@ -13,6 +13,7 @@ import { kubectl } from "../controlplane/kubectl.ts";
 import { gpuNode } from "../controlplane/nodes.ts";
 import { deploymentsPath, startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
+import { metricsOf, reconcileTimes } from "../e2e/metrics.ts";
 import { type RunningOperator, startOperator } from "../e2e/operator.ts";
 import { computeKstatus, threeWayDiff } from "../gitops/engines.ts";
 
@@ -65,7 +66,7 @@ const specOf = (object: unknown): z.output<typeof spec> => z.object({ spec }).pa
 const stored = z.looseObject({
   metadata: z.looseObject({ managedFields: z.unknown(), resourceVersion: z.string() }),
   spec: spec.optional(),
-  status: z.unknown(),
+  status: z.unknown().optional(),
 });
 /** What is compared: Argo CD leaves status, managers and versions out. */
 function compared(object: unknown): object {
@@ -86,26 +87,6 @@ async function clientSideDiff(path: string, git: object): Promise<unknown> {
   const live = document.parse(await callApi(cluster.controlPlane, path));
   const [answer] = await threeWayDiff([{ git, live }]);
   return answer?.result ?? answer?.error;
-}
-
-/** Of the operator's metrics, the lines that match. */
-async function metrics(pattern: RegExp): Promise<string[]> {
-  const port = /"port":(\d+),"msg":"started"/.exec(await operator.log())?.[1];
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  return text.split("\n").filter((line) => pattern.test(line));
-}
-
-async function reconciles(): Promise<number> {
-  const lines = await metrics(/^controller_runtime_reconcile_total/);
-  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-}
-
-async function reconcileTimes(times: number): Promise<void> {
-  const before = await reconciles();
-  const names = await cluster.list("/apis/mimo.dev/v1alpha1/mimodeployments");
-  await eventually(`${times} reconciles of each deployment`, async () =>
-    (await reconciles()) >= before + times * names.length ? true : undefined,
-  );
 }
 
 beforeAll(async () => {
@@ -173,7 +154,7 @@ describe.each(Object.entries(applications))("an app that is synced by %s apply",
       contentType: merge,
     });
     await cluster.condition(namespace, "autoscaled", "Ready", "True");
-    await reconcileTimes(10);
+    await reconcileTimes(10, cluster, operator);
 
     for (const object of git) {
       const path = deploymentsPath(namespace, object.metadata.name);
@@ -220,7 +201,7 @@ test("the platform and what installs the operator are in sync, too", async () =>
     ({ kind }) => kind !== "Deployment",
   );
   await sync(objects, applications["server-side"] ?? []);
-  await reconcileTimes(10);
+  await reconcileTimes(10, cluster, operator);
   for (const object of objects) {
     const path = await pathOf(object);
     expect(await clientSideDiff(path, object), `${object.kind}, three-way`).toEqual({});
@@ -230,7 +211,7 @@ test("the platform and what installs the operator are in sync, too", async () =>
 });
 
 test("the operator's metrics tell of the deployments", async () => {
-  const lines = await metrics(/^mimo_.*namespace="unseen"/);
+  const lines = await metricsOf(operator, /^mimo_.*namespace="unseen"/);
   expect(lines).toEqual(
     expect.arrayContaining([
       'mimo_deployment_groups{namespace="unseen",deployment="flash",state="Ready"} 1',
@@ -238,7 +219,7 @@ test("the operator's metrics tell of the deployments", async () => {
       'mimo_deployment_condition{namespace="unseen",deployment="flash",condition="Ready",reason="Ready"} 1',
     ]),
   );
-  expect(await metrics(/^leader_election_master_status/)).toEqual([
+  expect(await metricsOf(operator, /^leader_election_master_status/)).toEqual([
     'leader_election_master_status{name="mimo-operator"} 1',
   ]);
 });

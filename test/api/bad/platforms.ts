@@ -227,4 +227,16 @@ export const badPlatforms: readonly BadCase[] = [
     "spec.queue.name",
     "have no queues",
   ],
+  [
+    "a part of the pods' metadata",
+    platform({ allowedPodTemplatePaths: ["/metadata/labels"] }),
+    "spec.allowedPodTemplatePaths[0]",
+    "begin with /spec",
+  ],
+  [
+    "a part of pods twice",
+    platform({ allowedPodTemplatePaths: ["/spec", "/spec"] }),
+    "spec.allowedPodTemplatePaths[1]",
+    "Duplicate value",
+  ],
 ];

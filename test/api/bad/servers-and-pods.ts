@@ -6,6 +6,7 @@ const many = (count: number): string[] => Array.from({ length: count }, (_, inde
 const env = (...names: string[]) => ({
   server: { extraEnv: names.map((name) => ({ name, value: "1" })) },
 });
+const patching = (...patches: object[]) => deployment({ podTemplate: { patches } });
 const tolerating = (...tolerations: object[]) => ({ scheduling: { tolerations } });
 
 export const badServers: readonly BadCase[] = [
@@ -204,5 +205,60 @@ export const badPodTemplates: readonly BadCase[] = [
     deployment({ podTemplate: { labels: { team: "a b" } } }),
     "spec.podTemplate.labels",
     "is a label value",
+  ],
+
+  [
+    "17 patches",
+    patching(...Array.from({ length: 17 }, () => ({ op: "remove", path: "/spec/hostname" }))),
+    "spec.podTemplate.patches",
+    "at most 16 items",
+  ],
+  [
+    "a patch that moves",
+    patching({ op: "move", path: "/spec/hostname", value: "1" }),
+    "spec.podTemplate.patches[0].op",
+    '"add", "remove", "replace", "test"',
+  ],
+  [
+    "a patch of the pod's labels",
+    patching({ op: "add", path: "/metadata/labels/team", value: '"a"' }),
+    "spec.podTemplate.patches[0].path",
+    "podTemplate has labels and annotations for its metadata",
+  ],
+  [
+    "a patch of the whole specification",
+    patching({ op: "replace", path: "/spec", value: "{}" }),
+    "spec.podTemplate.patches[0].path",
+    "below /spec of the pod template",
+  ],
+  [
+    "a patch whose path is escaped otherwise than JSON pointers are",
+    patching({ op: "remove", path: "/spec/a~2b" }),
+    "spec.podTemplate.patches[0].path",
+    "is a JSON pointer",
+  ],
+  [
+    "a patch whose path holds no name between two slashes",
+    patching({ op: "remove", path: "/spec//hostname" }),
+    "spec.podTemplate.patches[0].path",
+    "is a JSON pointer",
+  ],
+  [
+    "a patch that adds nothing",
+    patching({ op: "add", path: "/spec/hostname" }),
+    "spec.podTemplate.patches[0].value",
+    "add, replace and test need a value",
+  ],
+  [
+    "a patch that removes a value",
+    patching({ op: "remove", path: "/spec/hostname", value: "1" }),
+    "spec.podTemplate.patches[0].value",
+    "remove takes none",
+  ],
+  [
+    "a patch with a value that isn't text",
+    patching({ op: "add", path: "/spec/hostAliases", value: [] }),
+    "spec.podTemplate.patches[0].value",
+    "string",
   ],
 ];

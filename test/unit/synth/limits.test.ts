@@ -6,7 +6,7 @@ import { limitedPlatform } from "../../self-service/platform.ts";
 import { deployment } from "../../self-service/tenant.ts";
 
 /** Left to the API server, which knows the namespace, and to the planner, which says it on any platform. */
-const saidElsewhere = ["spec.hardware", "spec.model.hostPath.path"];
+const saidElsewhere = ["spec.hardware", "spec.model.hostPath.path", "spec.podTemplate.patches"];
 
 const refusalsOf = (document: unknown): string[] => {
   const parsed = parseDeployment(document);
