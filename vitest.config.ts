@@ -22,6 +22,7 @@ export default defineConfig({
             "test/ranks/**/*.test.ts",
             "test/self-service/**/*.test.ts",
             "test/lifecycle/**/*.test.ts",
+            "test/faults/**/*.test.ts",
             "test/security/{images,pod-security,reach}.test.ts",
           ],
           fileParallelism: false,

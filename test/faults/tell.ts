@@ -31,6 +31,8 @@ export const workers = 100;
 /** Progress is told up to 5 s late: a state is the last one when nothing was written for longer. */
 const quietMilliseconds = 6000;
 const patienceSeconds = 180;
+/** All of them form at once. */
+const beginSeconds = 600;
 
 /** Tells every story to its end, without a disturbance. */
 export async function tell(stage: Stage, lanes: readonly Lane[]): Promise<Outcome> {
@@ -155,7 +157,7 @@ async function begin({ cluster, proxy }: Stage, lanes: readonly Lane[]): Promise
     if (story.given !== undefined) await cluster.apply(namespace, deploymentName, story.given);
   }
   const given = lanes.filter(({ story }) => story.given !== undefined);
-  await areReady(cluster, new Set(given.map(({ namespace }) => namespace)));
+  await areReady(cluster, new Set(given.map(({ namespace }) => namespace)), beginSeconds);
   await Promise.all(given.map(({ story, namespace }) => story.prepare?.(cluster, namespace)));
   await isQuiet(proxy, namespacesOf(lanes));
   for (const { namespace, fault } of lanes) proxy.watch(namespace, fault);

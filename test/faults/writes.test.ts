@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { alignColumns } from "../../operator/cli/table.ts";
 import { deedsByNamespace, excess } from "../lifecycle/deeds.ts";
 import { type CalmStage, startCalmStage } from "./calm.ts";
 import { type Disturbance, disturbances, lostTouches } from "./disturbances.ts";
@@ -61,6 +62,7 @@ describe("an operator that is hit at any of its writes", () => {
     expect(await lostTouches(cluster.controlPlane)).toEqual([]);
     expect(await rest(stage)).toEqual([]);
 
+    console.info(perStory(lanes, proxy));
     const reached = lanes.filter(({ namespace }) => proxy.isReached(namespace));
     for (const each of chosen)
       points(task, each.row, reached.filter(({ disturbance }) => disturbance === each).length);
@@ -68,6 +70,16 @@ describe("an operator that is hit at any of its writes", () => {
     await sweep(stage, lanes);
   });
 });
+
+/** Of each story its writes, how many of them were to be hit, and how many were. */
+function perStory(lanes: readonly DisturbedLane[], proxy: CalmStage["proxy"]): string {
+  const rows = stories.map((story) => {
+    const own = lanes.filter((lane) => lane.story === story);
+    const hit = own.filter(({ namespace }) => proxy.isReached(namespace));
+    return [story.name, stage.calm(story).writes.length, own.length, hit.length].map(String);
+  });
+  return alignColumns([["story", "writes", "to hit", "hit"], ...rows]).join("\n");
+}
 
 function lanesOf(chosen: readonly Disturbance[], stride: number): DisturbedLane[] {
   let count = 0;

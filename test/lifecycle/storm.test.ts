@@ -6,8 +6,8 @@ import { inject, podFaults } from "../controlplane/faults.ts";
 import { gpuNode } from "../controlplane/nodes.ts";
 import { startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { operatorUser, type RunningOperator, startOperator } from "../e2e/operator.ts";
+import { areReady } from "../faults/tell.ts";
 import { deploymentName, pro } from "./stories.ts";
-import { areReady } from "./tell.ts";
 
 /** `npm run test:lifecycle`: a hundred deployments and five minutes of failures. */
 const full = process.env.LIFECYCLE === "full";
