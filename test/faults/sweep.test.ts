@@ -35,7 +35,7 @@ const mistakes: readonly { title: string; spec: Spec }[] = [
   { title: "more memory than a node has", spec: { resources: { memory: "900Ti" } } },
   {
     title: "an image that can't be pulled",
-    spec: { image: { repository: "unreachable.example.com/sglang" } },
+    spec: { image: { repository: "unreachable.example.com/sglang", tag: "v1" } },
   },
   { title: "an option that the plan owns", spec: { server: { extraArgs: ["--tp-size", "3"] } } },
 ].map(({ title, spec }) => ({ title, spec: { ...pro, ...spec } }));

@@ -10,8 +10,8 @@ import { groupOrdinals } from "./ordinals.ts";
 export interface Deeds {
   /**
    * How often each object was made, by anybody, and each pod removed, by the operator: "create pods/pro-0-1" → 2. Groups
-   * have ordinals for ids. A pod may be replaced once by one that waits at its gate for nothing: a StatefulSet does that
-   * between the end of its rank 0 and its own.
+   * have ordinals for ids. Of ranks with a gate only pods that were let in count: a StatefulSet may replace others between
+   * the end of its rank 0 and its own, and they hold nothing.
    */
   readonly counts: ReadonlyMap<string, number>;
   /** UIDs of pods that the operator deleted again though they were going already; by force on a lost node doesn't count. */
@@ -40,18 +40,22 @@ export async function deedsByNamespace(
 function deedsOf(records: readonly AuditRecord[]): Deeds {
   const counts = new Map<string, number>();
   const add = (deed: string, count: number): unknown => counts.set(deed, (counts.get(deed) ?? 0) + count);
-  const ordinalOf = groupOrdinals(records.filter(isCreation("statefulsets")).map(({ name }) => name));
+  const groups = records.filter(({ verb, resource }) => verb === "create" && resource === "statefulsets");
+  const ordinalOf = groupOrdinals(groups.map(({ name }) => name));
+  const letIn = podsLetIn(records);
   const deletions: string[] = [];
   for (const record of records) {
     const { verb, resource, name, user } = record;
     if (resource === "events" || (verb !== "create" && verb !== "delete")) continue;
     if (verb === "delete" && user === operatorUser && resource === "pods" && !isForced(record))
       deletions.push(uidOf(record));
+    const gated = resource === "pods" ? letIn.get(name) : undefined;
+    if (gated !== undefined && (verb === "create" || !gated.has(uidOf(record)))) continue;
     // The name of a revision depends on its namespace.
     const key = `${verb} ${resource}${resource === "controllerrevisions" ? "" : `/${ordinalOf(name)}`}`;
     if (verb === "create" || user === operatorUser) add(key, 1);
   }
-  for (const name of replacedInVain(records)) add(`create pods/${ordinalOf(name)}`, -1);
+  for (const [name, uids] of letIn) add(`create pods/${ordinalOf(name)}`, uids.size);
   return {
     counts,
     deletedTwice: deletions.filter((uid, index) => deletions.indexOf(uid) !== index),
@@ -59,24 +63,14 @@ function deedsOf(records: readonly AuditRecord[]): Deeds {
   };
 }
 
-const isCreation =
-  (kind: string) =>
-  ({ verb, resource }: AuditRecord): boolean =>
-    verb === "create" && resource === kind;
-
-/** Ranks that were let in at some time, and of whose pods one never was. */
-function replacedInVain(records: readonly AuditRecord[]): string[] {
-  const ofPods = Map.groupBy(
-    records.filter((record) => isCreation("pods")(record) || isOpening(record)),
-    ({ name }) => name,
-  );
-  return [...ofPods].flatMap(([name, own]) => {
-    const isInVain = own.some((record, at) => {
-      const next = own[at + 1];
-      return !isOpening(record) && (next === undefined || !isOpening(next));
-    });
-    return own.some(isOpening) && isInVain ? [name] : [];
-  });
+/** UIDs of the pods that the operator let in, by the name of their rank. */
+function podsLetIn(records: readonly AuditRecord[]): Map<string, Set<unknown>> {
+  const uids = new Map<string, Set<unknown>>();
+  for (const { name, ...record } of records.filter(isOpening)) {
+    const test = jsonPatch.parse(record.requestObject).find(({ path }) => path === "/metadata/uid");
+    uids.set(name, (uids.get(name) ?? new Set()).add(test?.value));
+  }
+  return uids;
 }
 
 /** What was done more often than in the undisturbed run, in words. */
