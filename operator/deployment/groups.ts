@@ -99,7 +99,10 @@ const hasRun = (pod: Pod): boolean =>
     ({ state, restartCount }) => state?.running !== undefined || (restartCount ?? 0) > 0,
   ) ?? false;
 
-/** What keeps a group from being Ready, in the words of the first pod that says something; undefined when none does. */
+/**
+ * What keeps a group from being Ready: the words of the first pod that says something, else that pods are missing. undefined
+ * when there is nothing to say.
+ */
 export function groupMessage(group: Group): string | undefined {
   if (group.queued !== undefined) return group.queued.slice(0, 1024);
   for (const pod of group.pods) {
@@ -107,7 +110,15 @@ export function groupMessage(group: Group): string | undefined {
     const said = podMessage(pod);
     if (said !== undefined) return `${pod.metadata.name}: ${said}`.slice(0, 1024);
   }
-  return undefined;
+  return missingPods(group);
+}
+
+/** For a moment that is so whenever pods are made; when one is refused, the API server says it to the StatefulSet alone. */
+function missingPods({ pods, ranks, statefulSet, stopping }: Group): string | undefined {
+  const missing = ranks - pods.filter((pod) => pod !== undefined).length;
+  const { name, deletionTimestamp } = statefulSet.metadata;
+  if (missing === 0 || stopping !== undefined || deletionTimestamp !== undefined) return undefined;
+  return `${missing} of ${ranks} pods of ${name} are not there; if that lasts, kubectl describe statefulset ${name} says why`;
 }
 
 function podMessage(pod: Pod): string | undefined {

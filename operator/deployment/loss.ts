@@ -1,7 +1,6 @@
 import type { Formation } from "./formation.ts";
 import { type Group, isGated, isTerminating } from "./groups.ts";
 import type { ContainerStatus, Node, Pod } from "./objects.ts";
-import { withoutCredentials } from "./redact.ts";
 
 /** A rank that its formation can't count on any more, with all that is known of its end. */
 export interface Loss {
@@ -176,7 +175,7 @@ export function ending(pod: Pod): Omit<Loss, "orderly"> | undefined {
 }
 
 /** A status holds 2 kB of it; the end of a log says why. */
-const lastLines = (log: string): string => withoutCredentials(log.trim()).slice(-1500);
+const lastLines = (log: string): string => log.trim().slice(-1500);
 
 /** Only a node that says so itself, or is gone, is lost: a pod that isn't Ready may be busy. */
 export function isNodeLost(name: string, { nodes, now, nodeLossTimeoutSeconds }: NodeWatch): boolean {

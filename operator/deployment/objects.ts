@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import type { KubeObject, OwnerReference } from "../../charts/kubernetes.ts";
 import { labels } from "../../charts/names.ts";
+import { withoutCredentials } from "./redact.ts";
 
 /**
  * What the controller reads of the objects it watches. Parsing is also trimming: fields not named here never enter a cache.
@@ -35,7 +36,8 @@ const running = z.object({ startedAt: z.string().exactOptional() });
 const terminated = z.object({
   exitCode: z.int().exactOptional(),
   reason: z.string().exactOptional(),
-  message: z.string().exactOptional(),
+  // The end of the container's log: nothing behind this sees what must not be told.
+  message: z.string().transform(withoutCredentials).exactOptional(),
   startedAt: z.string().nullish(),
   finishedAt: z.string().nullish(),
 });

@@ -223,7 +223,9 @@ export const goodCases: readonly GoodCase[] = [
         registry: "registry.example.com:5000/mirror",
         digests: [{ image: "lmsysorg/sglang:v0.5.18", digest }],
         pullSecrets: ["mirror"],
+        runAsUser: 2_147_483_647,
       },
+      limits: { queues: ["team-a"], podMetadataDomains: ["prometheus.io", "example"] },
     }),
   ],
   [

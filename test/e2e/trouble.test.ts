@@ -84,6 +84,24 @@ describe("what can't work is said, and nothing is lost", () => {
     expect(placement.message).toContain('persistentvolumeclaim "weights" not found');
   });
 
+  test("pods that the namespace's Pod Security refuses are missed, and where to look is said; they come when it takes them", async () => {
+    const namespace = await cluster.namespace("restricted");
+    const setLevel = (level: string) =>
+      send("PATCH", `/api/v1/namespaces/${namespace}`, {
+        metadata: { labels: { "pod-security.kubernetes.io/enforce": level } },
+      });
+    await setLevel("restricted");
+    await cluster.apply(namespace, "flash", flash);
+    const missing =
+      "1 of 1 pods of flash-0 are not there; if that lasts, kubectl describe statefulset flash-0 says why";
+    await eventually("it is said", async () =>
+      (await cluster.conditions(namespace, "flash")).Ready?.message.endsWith(missing) ? true : undefined,
+    );
+    expect((await cluster.status(namespace, "flash")).groups?.[0]?.message).toBe(missing);
+    await setLevel("baseline");
+    await cluster.becomesReady(namespace, "flash");
+  });
+
   test("a Secret that isn't there is said in the kubelet's words", async () => {
     const namespace = await cluster.namespace("no-secret");
     await cluster.apply(namespace, "flash", {

@@ -83,7 +83,9 @@ const crashed = () => {
   const terminated = { exitCode: 1, reason: "Error", message: lastWords, startedAt: at, finishedAt: at };
   return { restartCount: 1, lastState: { terminated } };
 };
-const running = () => ({ state: { running: { startedAt: new Date().toISOString() }, waiting: null } });
+const running = () => ({
+  state: { running: { startedAt: new Date().toISOString() }, waiting: null, terminated: null },
+});
 async function isTold(name: string): Promise<void> {
   const told = await eventually(`what ${name} failed with`, async () => {
     const { groups } = await cluster.status(namespace, name);
@@ -105,12 +107,17 @@ async function crashOfOneNode(): Promise<void> {
     const { groups } = await cluster.status(namespace, "flash");
     return groups?.[0]?.percentLoaded === 35 ? true : undefined;
   });
+  const { terminated } = crashed().lastState;
+  await report("flash-0-0", { state: { terminated, running: null } });
+  await eventually("the end of its container is told", async () =>
+    (await cluster.conditions(namespace, "flash")).Ready?.message.includes(outOfMemory),
+  );
   await report("flash-0-0", { ...running(), ...crashed() });
   await isTold("flash");
   const message = `couldn't find key token in Secret ${namespace}/hugging-face`;
   await report("flash-0-0", {
     ...crashed(),
-    state: { waiting: { reason: "CreateContainerConfigError", message }, running: null },
+    state: { waiting: { reason: "CreateContainerConfigError", message }, running: null, terminated: null },
   });
   await eventually("the kubelet's words are told", async () =>
     (await cluster.conditions(namespace, "flash")).Ready?.message.includes(message),

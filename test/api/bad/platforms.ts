@@ -75,6 +75,24 @@ export const badPlatforms: readonly BadCase[] = [
     '"nvidia.com/gpu"',
   ],
   [
+    "an allowed queue with its namespace",
+    platform({ limits: { queues: ["team-a/serving"] } }),
+    "spec.limits.queues[0]",
+    '"team-a"',
+  ],
+  [
+    "an allowed domain of pod metadata with the key",
+    platform({ limits: { podMetadataDomains: ["prometheus.io/scrape"] } }),
+    "spec.limits.podMetadataDomains[0]",
+    '"prometheus.io"',
+  ],
+  [
+    "images that run as root by number",
+    platform({ images: { runAsUser: 0 } }),
+    "spec.images.runAsUser",
+    "greater than or equal to 1",
+  ],
+  [
     "node memory in bytes",
     platform({ hardware: [{ kind: "H200", nodeMemory: "2199023255552" }] }),
     "spec.hardware[0].nodeMemory",
