@@ -190,7 +190,7 @@ function form(
   const stages = [[mark(group.statefulSet, { [annotations.formation]: JSON.stringify(formation) }, reason)]];
   if (site.plan === undefined) return { stages };
   const { uid, namespace = "" } = group.statefulSet.metadata;
-  const need = needOf(site.plan);
+  const need = needOf(site.plan, presentPods(group));
   return {
     stages,
     reservation: { group: uid, need, domain, ranks: need.nodes },
@@ -201,7 +201,7 @@ function form(
 /** A group of one node has no gate: its pod waits at the scheduler, and it is said in numbers for what. */
 function single({ statefulSet, pods: [pod] }: Group, { plan, capacity }: Site): GroupWork {
   if (pod === undefined || pod.spec.nodeName !== undefined || plan === undefined) return nothing;
-  const need = needOf(plan);
+  const need = needOf(plan, [pod]);
   const place = findPlace(need, capacity, { nodes: [] });
   return place.fits
     ? {

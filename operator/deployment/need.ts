@@ -1,7 +1,7 @@
 import type { Toleration } from "../../crds/schema.ts";
 import { hardware } from "../../synth/catalogue/hardware.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
-import type { Node, Taint } from "./objects.ts";
+import type { Node, Pod, Taint } from "./objects.ts";
 
 /** What the ranks of a group ask of their nodes. Each has a node to itself. */
 export interface Need {
@@ -10,6 +10,8 @@ export interface Need {
   /** What people call the GPUs. */
   readonly product: string;
   readonly nodeSelector: Readonly<Record<string, string>>;
+  /** Of the selector's, the labels that a queue gave to the pods. */
+  readonly queueLabels: Readonly<Record<string, string>>;
   readonly tolerations: readonly Toleration[];
   readonly architecture: string;
   /** Of NVIDIA's driver; undefined where it isn't known. */
@@ -20,14 +22,28 @@ export interface Need {
 
 const productLabel = "nvidia.com/gpu.product";
 
-export function needOf({ nodes, gpusPerNode, hardware: kind, placement, image, nvlink }: ServingPlan): Need {
-  const { nodeSelector, tolerations } = placement;
+/**
+ * What a plan asks of nodes, and what has been added to its pods since: a queue gives them the labels and tolerations of
+ * the nodes that it admits them to. A label in which the pods differ names the place of each: it is the queue's choice.
+ */
+export function needOf(
+  { nodes, gpusPerNode, hardware: kind, placement, image, nvlink }: ServingPlan,
+  pods: readonly Pick<Pod, "spec">[] = [],
+): Need {
+  const [first, ...others] = pods.map(({ spec }) => spec.nodeSelector ?? {});
+  const queueLabels = Object.fromEntries(
+    Object.entries(first ?? {}).filter(
+      ([label, value]) =>
+        placement.nodeSelector[label] === undefined && others.every((other) => other[label] === value),
+    ),
+  );
   return {
     nodes,
     gpusPerNode,
-    product: nodeSelector[productLabel] ?? hardware[kind].productLabel,
-    nodeSelector,
-    tolerations,
+    product: placement.nodeSelector[productLabel] ?? hardware[kind].productLabel,
+    nodeSelector: { ...placement.nodeSelector, ...queueLabels },
+    queueLabels,
+    tolerations: [...placement.tolerations, ...(pods[0]?.spec.tolerations ?? [])],
     architecture: hardware[kind].architecture,
     leastDriver: image.leastDriver,
     domainLabel: nvlink?.domainLabel,

@@ -77,6 +77,13 @@ const containers = z
 const gpusOf = (all: z.output<typeof containers>): number[] =>
   all.map(({ resources }) => Number(resources.limits[gpuResource] ?? 0));
 
+const toleration = z.object({
+  key: z.string().exactOptional(),
+  operator: z.enum(["Exists", "Equal"]).catch("Equal"),
+  value: z.string().exactOptional(),
+  effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).exactOptional(),
+});
+
 export const podView = z.object({
   apiVersion: z.string(),
   kind: z.string(),
@@ -89,6 +96,8 @@ export const podView = z.object({
       nodeName: z.string().exactOptional(),
       schedulingGates: z.array(z.object({ name: z.string() })).exactOptional(),
       affinity: z.looseObject({}).exactOptional(),
+      nodeSelector: z.record(z.string(), z.string()).exactOptional(),
+      tolerations: z.array(toleration).catch([]).exactOptional(),
       containers,
       initContainers: containers,
     })

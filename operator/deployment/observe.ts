@@ -157,15 +157,15 @@ export function pledgesOnRecord(caches: Caches): Pledge[] {
   return caches.statefulSets.list().flatMap((statefulSet): Pledge[] => {
     const { uid, namespace = "", labels: own = {}, annotations: marks } = statefulSet.metadata;
     const formation = annotated(formationRecord, marks?.[annotations.formation]);
-    const onTheirWay = Object.keys(formation?.pods ?? {}).some((name) => {
-      const pod = caches.pods.get({ namespace, name });
-      return pod !== undefined && pod.spec.nodeName === undefined;
-    });
+    const pods = Object.keys(formation?.pods ?? {}).flatMap(
+      (name) => caches.pods.get({ namespace, name }) ?? [],
+    );
+    const onTheirWay = pods.some(({ spec }) => spec.nodeName === undefined);
     if (formation === undefined || !onTheirWay) return [];
     const name = revisionName(own[labels.deployment] ?? "", own[labels.revision] ?? "");
     const revision = caches.revisions.get({ namespace, name });
     const plan = revision && readRevision(revision, own[labels.revision] ?? "")?.plan;
-    return plan === undefined ? [] : [{ group: uid, namespace, need: needOf(plan), formation }];
+    return plan === undefined ? [] : [{ group: uid, namespace, need: needOf(plan, pods), formation }];
   });
 }
 

@@ -1,6 +1,6 @@
 import { groupName } from "../../charts/names.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
-import type { Group } from "./groups.ts";
+import { type Group, presentPods } from "./groups.ts";
 import { barOf, isMatching, type Need, needOf } from "./need.ts";
 import type { ComputeDomain } from "./objects.ts";
 import { type Capacity, findPlace } from "./placement.ts";
@@ -49,7 +49,7 @@ export function mayOpen(group: Group, site: Site, avoid: readonly string[], now:
     const message = `ranks got no node in time and were all taken back; they are tried again within ${Math.ceil(milliseconds / 60_000)} min: ${refused.words}`;
     return { may: false, problem: { reason: "Unschedulable", message }, ...wake };
   }
-  const need = needOf(plan);
+  const need = needOf(plan, presentPods(group));
   const avoidance = { nodes: avoid, domain: refused?.domain };
   const place = findPlace(need, capacity, avoidance);
   if (place.fits) return { may: true, domain: place.domain };

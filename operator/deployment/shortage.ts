@@ -20,7 +20,9 @@ export function shortageProblem(
 ): PlacementProblem {
   const free = nodes.free ?? [];
   const where = need.domainLabel === undefined ? "" : " in one NVLink domain";
-  const asks = `needs ${count(need.nodes, "node")} with ${need.gpusPerNode} free ${need.product}${where}`;
+  const labels = pairs(need.queueLabels).join(", ");
+  const queued = labels === "" ? "" : ` with ${labels}, as its queue says`;
+  const asks = `needs ${count(need.nodes, "node")} with ${need.gpusPerNode} free ${need.product}${where}${queued}`;
   const matching = Object.values(nodes).flat().length;
   if (matching === 0) {
     const wanted = pairs(need.nodeSelector).join(", ");

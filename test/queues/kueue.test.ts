@@ -48,11 +48,16 @@ afterAll(async () => {
 });
 afterEach(() => cluster.clear());
 
-/** A namespace with a queue of its own, whose quota is so many GPUs. */
-async function withQuota(name: string, gpus: number): Promise<string> {
+/** A namespace with a queue of its own, whose quota is so many GPUs, on nodes with the labels. */
+async function withQuota(
+  name: string,
+  gpus: number,
+  nodeLabels: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const namespace = await cluster.namespace(name);
+  const flavor = Object.keys(nodeLabels).length === 0 ? "h200" : name;
   const objects = [
-    { apiVersion: kueue, kind: "ResourceFlavor", metadata: { name: "h200" } },
+    { apiVersion: kueue, kind: "ResourceFlavor", metadata: { name: flavor }, spec: { nodeLabels } },
     {
       apiVersion: kueue,
       kind: "ClusterQueue",
@@ -65,7 +70,7 @@ async function withQuota(name: string, gpus: number): Promise<string> {
             coveredResources: ["nvidia.com/gpu", "cpu", "memory", "ephemeral-storage"],
             flavors: [
               {
-                name: "h200",
+                name: flavor,
                 resources: [
                   { name: "nvidia.com/gpu", nominalQuota: gpus },
                   { name: "cpu", nominalQuota: 10_000 },
@@ -138,6 +143,27 @@ test.each([
     });
   },
 );
+
+test("a group goes to the nodes that its queue's flavor names, and says when they are too few", async () => {
+  const labels = { "example.com/pool": "reserved" };
+  const patch = (node: string) =>
+    callApi(cluster.controlPlane, `/api/v1/nodes/${node}`, {
+      method: "PATCH",
+      body: { metadata: { labels } },
+      contentType: "application/merge-patch+json",
+    });
+  await patch("h200-3");
+  const namespace = await withQuota("flavor", 16, labels);
+  await cluster.apply(namespace, "pro", pro);
+  const { message } = await cluster.condition(namespace, "pro", "PlacementReady", "False", "NotEnoughNodes");
+  expect(message).toContain(
+    "needs 2 nodes with 8 free NVIDIA-H200 with example.com/pool=reserved, as its queue says; 1 has them",
+  );
+  await patch("h200-5");
+  await cluster.becomesReady(namespace, "pro");
+  const nodes = (await cluster.pods(namespace)).map(({ spec }) => spec.nodeName);
+  expect(nodes.sort()).toEqual(["h200-3", "h200-5"]);
+});
 
 test("a group that lost a rank is rebuilt within its quota, though another waits for it", async () => {
   const namespace = await withQuota("rebuild", 16);

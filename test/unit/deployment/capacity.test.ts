@@ -79,6 +79,7 @@ test("nodes stay promised until every rank has one, or is gone", () => {
     gpusPerNode: 4,
     product: "",
     nodeSelector: {},
+    queueLabels: {},
     tolerations: [],
     architecture: "arm64",
     leastDriver: undefined,

@@ -17,6 +17,7 @@ const h200: Need = {
   gpusPerNode: 8,
   product: "NVIDIA-H200",
   nodeSelector: { "nvidia.com/gpu.product": "NVIDIA-H200" },
+  queueLabels: {},
   tolerations: [{ key: "nvidia.com/gpu", operator: "Exists", effect: "NoSchedule" }],
   architecture: "amd64",
   leastDriver: "580.65.06",
