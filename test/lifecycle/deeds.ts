@@ -90,7 +90,7 @@ const uidOf = ({ requestObject }: AuditRecord): string =>
 const isForced = ({ requestObject }: AuditRecord): boolean =>
   deleteOptions.parse(requestObject).gracePeriodSeconds === 0;
 
-const jsonPatch = z.array(z.looseObject({ op: z.string(), path: z.string(), value: z.unknown() }));
+const jsonPatch = z.array(z.looseObject({ op: z.string(), path: z.string(), value: z.unknown().optional() }));
 const formationPath = `/metadata/annotations/${annotations.formation.replace("/", "~1")}`;
 
 /** A gate taken away by the operator. */
@@ -131,7 +131,8 @@ function halfOpened(records: readonly AuditRecord[]): string[] {
 
 /** A pod without annotations gets them all at once. */
 function formationOf(patch: z.output<typeof jsonPatch>): string {
-  const single = patch.find(({ path }) => path === formationPath)?.value;
-  const whole = patch.find(({ path }) => path === "/metadata/annotations")?.value;
+  const writes = patch.filter(({ op }) => op !== "test");
+  const single = writes.find(({ path }) => path === formationPath)?.value;
+  const whole = writes.find(({ path }) => path === "/metadata/annotations")?.value;
   return z.string().parse(single ?? z.record(z.string(), z.string()).parse(whole)[annotations.formation]);
 }
