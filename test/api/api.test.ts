@@ -7,6 +7,7 @@ import { platformSpec } from "../../crds/platform.ts";
 import { catalogueRules } from "../../synth/rules.ts";
 import { askApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
+import { untilEstablished } from "../controlplane/established.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { cases, points } from "../faults/scope.ts";
 import { nearly } from "./arbitrary.ts";
@@ -25,7 +26,7 @@ let server: ControlPlane;
 beforeAll(async () => {
   server = await bootServer();
   await run(server, ["apply", "--server-side", "--validate=strict", "-f", crdsFile]);
-  await run(server, ["wait", "--for=condition=Established", "--timeout=60s", "-f", crdsFile]);
+  await untilEstablished(server);
 }, BUILD_AND_BOOT_MILLISECONDS);
 
 afterAll(async () => {

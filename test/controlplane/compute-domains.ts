@@ -1,7 +1,9 @@
 /** Stands in for NVIDIA's DRA driver for ComputeDomains: its CRD, its device class, and what it makes of both. */
+
 import { z } from "zod";
 import { type ApiAccess, askApi, callApi } from "./api.ts";
 import type { Administrator } from "./boot.ts";
+import { untilEstablished } from "./established.ts";
 import { kubectl } from "./kubectl.ts";
 
 const driver = "compute-domain.nvidia.com";
@@ -80,13 +82,9 @@ const deviceClass = {
 /** What the driver's chart installs. */
 export async function installComputeDomains(administrator: Administrator): Promise<void> {
   const input = [crd, deviceClass].map((object) => JSON.stringify(object)).join("\n---\n");
-  for (const args of [
-    ["apply", "--server-side", "-f", "-"],
-    ["wait", "--for=condition=Established", `crd/${crd.metadata.name}`, "--timeout=30s"],
-  ]) {
-    const { code, stderr } = await kubectl(administrator, args, { input });
-    if (code !== 0) throw new Error(stderr);
-  }
+  const { code, stderr } = await kubectl(administrator, ["apply", "--server-side", "-f", "-"], { input });
+  if (code !== 0) throw new Error(stderr);
+  await untilEstablished(administrator);
 }
 
 const named = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });

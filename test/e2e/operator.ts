@@ -9,6 +9,7 @@ import type { KubeObject } from "../../charts/kubernetes.ts";
 import { toYaml } from "../../charts/yaml.ts";
 import { askApi } from "../controlplane/api.ts";
 import type { Administrator, ControlPlane } from "../controlplane/boot.ts";
+import { untilEstablished } from "../controlplane/established.ts";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { eventually } from "./eventually.ts";
@@ -33,14 +34,7 @@ export async function applyInstallation(
   const input = toYaml(objects);
   const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], { input });
   if (applied.code !== 0) throw new Error(applied.stderr);
-  const established = await kubectl(controlPlane, [
-    "wait",
-    "--for=condition=Established",
-    "crd",
-    "--all",
-    "--timeout=30s",
-  ]);
-  if (established.code !== 0) throw new Error(established.stderr);
+  await untilEstablished(controlPlane);
 }
 
 export interface RunningOperator {

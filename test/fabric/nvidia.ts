@@ -1,6 +1,8 @@
 /** NVIDIA's own controller of ComputeDomains. Only its kubelet plugin's part, a channel on each node, is played. */
+
 import { callApi } from "../controlplane/api.ts";
 import { publishChannels } from "../controlplane/compute-domains.ts";
+import { untilEstablished } from "../controlplane/established.ts";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import type { Fabric } from "../e2e/cluster.ts";
@@ -32,10 +34,7 @@ export async function nvidiaDriver(channels: number): Promise<Fabric> {
       const input = [...manifests, ...objects.map((object) => JSON.stringify(object))].join("\n---\n");
       const applied = await kubectl(administrator, ["apply", "--server-side", "-f", "-"], { input });
       if (applied.code !== 0) throw new Error(applied.stderr);
-      const established = await kubectl(administrator, [
-        ...["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"],
-      ]);
-      if (established.code !== 0) throw new Error(established.stderr);
+      await untilEstablished(administrator);
     },
     start: async (controlPlane) => {
       await publishChannels(controlPlane, new Set(), channels);

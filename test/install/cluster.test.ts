@@ -8,6 +8,7 @@ import { z } from "zod";
 import { bootServer, eventually, run, stopServer } from "../api/server.ts";
 import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
+import { untilEstablished } from "../controlplane/established.ts";
 import { mimo } from "../unit/cli/run.ts";
 import { ensureInstallPrograms } from "./programs.ts";
 import { schemaLocation, writeSchemas } from "./schemas.ts";
@@ -66,7 +67,7 @@ const generations = async () => {
 describe("helm", () => {
   test("installs and upgrades: what stays the same is not touched", async () => {
     await helm("install", "mimo", chart, "-n", "ops", "--create-namespace");
-    await run(server, ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
+    await untilEstablished(server);
     const before = await generations();
     await helm("upgrade", "mimo", chart, "-n", "ops");
     expect(await generations()).toEqual(before);
@@ -89,7 +90,7 @@ describe("helm", () => {
       JSON.stringify([{ op: "remove", path }]),
     ]);
     await helm("upgrade", "mimo", chart, "-n", "ops", "--force-conflicts");
-    await run(server, ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
+    await untilEstablished(server);
     expect(JSON.stringify(await get(crd))).toContain("True frees all GPUs and keeps the object.");
   });
 
@@ -121,7 +122,7 @@ describe("helm", () => {
 describe("kubeconform, against what this API server serves, finds every object valid", () => {
   beforeAll(async () => {
     await run(server, ["apply", "--server-side", "-f", join(generated, "crds.yaml")]);
-    await run(server, ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
+    await untilEstablished(server);
     // The API server publishes the schemas of new definitions some time after it serves them.
     await eventually(
       60,

@@ -1,4 +1,5 @@
 /** What `mimo monitoring` prints, judged by a real API server that knows the Prometheus operator's kinds. */
+
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -6,6 +7,7 @@ import { monitoringObjects } from "../../charts/monitoring/objects.ts";
 import { toYaml } from "../../charts/yaml.ts";
 import { bootServer, run, stopServer } from "../api/server.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
+import { untilEstablished } from "../controlplane/established.ts";
 import { runGo } from "../controlplane/go-programs.ts";
 
 const modulePath = "github.com/prometheus-operator/prometheus-operator";
@@ -24,7 +26,7 @@ beforeAll(async () => {
     const file = join(Dir, "example/prometheus-operator-crd", `monitoring.coreos.com_${kind}.yaml`);
     await run(server, ["apply", "--server-side", "-f", file]);
   }
-  await run(server, ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
+  await untilEstablished(server);
   await run(server, ["create", "namespace", "mimo-system"]);
 });
 afterAll(() => stopServer(server));
