@@ -189,6 +189,20 @@ const reach: Readonly<Record<string, Reach>> = {
     lands: ["metadata.annotations.zz"],
     limit: "spec.podTemplate",
   },
+  "podTemplate.patches[].path": {
+    write: (text) => ({ podTemplate: { patches: [{ op: "add", path: text, value: "[]" }] } }),
+    value: "/spec/hostAliases",
+    lands: [],
+    limit: "spec.podTemplate.patches",
+  },
+  "podTemplate.patches[].value": {
+    write: (text) => ({
+      podTemplate: { patches: [{ op: "add", path: "/spec/subdomain", value: JSON.stringify(text) }] },
+    }),
+    value: "zz-value",
+    lands: ["spec.subdomain"],
+    limit: "spec.podTemplate.patches",
+  },
 };
 const cases = Object.entries(reach);
 
@@ -212,6 +226,7 @@ const schemaShape = z.looseObject({
 /** Allows all that it can, and has a queue. */
 const open = platformSpec.parse({
   allowedHostPaths: ["/mnt"],
+  allowedPodTemplatePaths: ["/spec"],
   queue: { system: "Volcano" },
   hardware: [{ kind: "H200", nodeMemory: "2048Gi" }],
 });
