@@ -32,7 +32,7 @@ const mistakes: readonly { title: string; spec: Spec }[] = [
   { title: "a priority class that isn't there", spec: { scheduling: { priorityClassName: "urgent" } } },
   { title: "a scheduler that isn't there", spec: { scheduling: { schedulerName: "nobody" } } },
   { title: "a claim that isn't there", spec: { model: { persistentVolumeClaim: { claimName: "none" } } } },
-  { title: "more memory than a node has", spec: { resources: { memory: "900Ti" } } },
+  { title: "more memory than a node has", spec: { resources: { memory: "2048Ti" } } },
   {
     title: "an image that can't be pulled",
     spec: { image: { repository: "unreachable.example.com/sglang", tag: "v1" } },
