@@ -47,13 +47,13 @@ function deedsOf(records: readonly AuditRecord[]): Deeds {
   for (const record of records) {
     const { verb, resource, name, user } = record;
     if (resource === "events" || (verb !== "create" && verb !== "delete")) continue;
-    if (verb === "delete" && user === operatorUser && resource === "pods" && !isForced(record))
-      deletions.push(uidOf(record));
+    if (verb === "delete" && user !== operatorUser) continue;
+    if (verb === "delete" && resource === "pods" && !isForced(record)) deletions.push(uidOf(record));
     const gated = resource === "pods" ? letIn.get(name) : undefined;
     if (gated !== undefined && (verb === "create" || !gated.has(uidOf(record)))) continue;
     // The name of a revision depends on its namespace.
     const key = `${verb} ${resource}${resource === "controllerrevisions" ? "" : `/${ordinalOf(name)}`}`;
-    if (verb === "create" || user === operatorUser) add(key, 1);
+    add(key, 1);
   }
   for (const [name, uids] of letIn) add(`create pods/${ordinalOf(name)}`, uids.size);
   return {
