@@ -59,6 +59,8 @@ function absence(name: string, uid: string, { tombstones }: Circumstances): Loss
   const last = tombstones.get(uid);
   // It went while it still waited at the gate: nothing ran, so nothing is lost.
   if (last !== undefined && isGated(last)) return undefined;
+  // It may be gone before anybody looked: its last sight counts as if it had been seen in time.
+  if (last !== undefined && isTerminating(last) && !hasEnded(last)) return removal(last);
   const ended = last === undefined ? undefined : ending(last);
   if (last !== undefined && ended !== undefined) return { ...ended, orderly: false };
   const node = last?.spec.nodeName ?? "";
@@ -75,22 +77,11 @@ function trouble(
   const { name } = pod.metadata;
   const node = pod.spec.nodeName ?? "";
   if (isTerminating(pod)) {
-    if (isGated(pod)) return undefined;
-    // The latter is Kueue's, for a pod whose quota it takes back.
-    const disruption = pod.status?.conditions?.find(
-      ({ type, status }) => ["DisruptionTarget", "TerminationTarget"].includes(type) && status === "True",
-    );
-    const reason = disruption?.reason ?? "Deleted";
-    return { pod: name, node, reason, message: disruption?.message ?? "the pod was deleted", orderly: true };
+    return isGated(pod) ? undefined : removal(pod);
   }
-  const phase = pod.status?.phase;
-  if (phase === "Failed" || phase === "Succeeded") {
-    const ended = ending(pod) ?? {
-      pod: name,
-      node,
-      reason: phase,
-      message: pod.status?.message ?? `the pod is ${phase}`,
-    };
+  if (hasEnded(pod)) {
+    const { phase = "", message = `the pod is ${phase}` } = pod.status ?? {};
+    const ended = ending(pod) ?? { pod: name, node, reason: phase, message };
     return { ...ended, orderly: false };
   }
   if (node !== "" && isNodeLost(node, circumstances)) {
@@ -103,6 +94,18 @@ function trouble(
     };
   }
   return containerLoss(pod, group, baseline);
+}
+
+const hasEnded = ({ status }: Pod): boolean => status?.phase === "Failed" || status?.phase === "Succeeded";
+
+/** Somebody deleted the pod. */
+function removal(pod: Pod): Loss {
+  // The latter is Kueue's, for a pod whose quota it takes back.
+  const disruption = pod.status?.conditions?.find(
+    ({ type, status }) => ["DisruptionTarget", "TerminationTarget"].includes(type) && status === "True",
+  );
+  const { reason = "Deleted", message = "the pod was deleted" } = disruption ?? {};
+  return { pod: pod.metadata.name, node: pod.spec.nodeName ?? "", reason, message, orderly: true };
 }
 
 /** A container that ended: after the formation was Ready always, before that once every rank has run. */

@@ -161,6 +161,12 @@ describe("a loss", () => {
       { pod: "pro-0-1", reason: "Deleted", orderly: true },
     ],
     [
+      "of a pod that was deleted and gone before anybody looked",
+      [running("a"), gated("c")],
+      { tombstones: new Map([["b", pod(1, { uid: "b", terminating: true })]]) },
+      { pod: "pro-0-1", reason: "Deleted", orderly: true },
+    ],
+    [
       "of a container that restarted",
       [running("a"), { uid: "b", restarts: 1, exitCode: 137 }],
       {},
