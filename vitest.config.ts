@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    // Every file of the cluster tests has a control plane of its own; two keep two cores busy.
+    // Whole processes are started in many tests; more files at once only make them wait for each other.
     maxWorkers: 2,
     setupFiles: ["test/property-seed.ts"],
     testTimeout: 240_000,
@@ -23,9 +23,10 @@ export default defineConfig({
             "test/self-service/**/*.test.ts",
             "test/lifecycle/**/*.test.ts",
             // A sample; `npm run test:faults` has all of them, at every write.
-            "test/faults/{writes,watches,permissions,sweep}.test.ts",
+            "test/faults/{writes,permissions,sweep}.test.ts",
             "test/security/{images,pod-security,reach}.test.ts",
           ],
+          fileParallelism: false,
         },
       },
     ],

@@ -75,7 +75,7 @@ const patchStatus = (access: ApiAccess, path: string, uid: string, status: objec
     contentType: "application/strategic-merge-patch+json",
   });
 
-/** Gone or replaced (404, 409) and refused by a budget (429) are answers, anything else is an error. */
+/** Gone or replaced (404, 409, 422 of its UID) and refused by a budget (429) are answers, anything else is an error. */
 async function isDone(
   access: ApiAccess,
   path: string,
@@ -83,6 +83,7 @@ async function isDone(
 ): Promise<boolean> {
   const { status, body } = await askApi(access, path, request);
   if ([404, 409, 429].includes(status)) return false;
+  if (status === 422 && body.includes("metadata.uid")) return false;
   if (status >= 300) throw new Error(`${request?.method} ${path} answered ${status}: ${body}`);
   return true;
 }
