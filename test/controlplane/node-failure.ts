@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { type ApiAccess, callApi } from "./api.ts";
 
-const RECOVERY_TIMEOUT_SECONDS = 60;
+const RECOVERY_TIMEOUT_SECONDS = 120;
 
 const conditions = z.array(z.looseObject({ type: z.string(), status: z.string() })).default([]);
 const nodeStatus = z.object({ status: z.object({ conditions }) });

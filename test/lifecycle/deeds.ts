@@ -44,11 +44,15 @@ function deedsOf(records: readonly AuditRecord[]): Deeds {
   const ordinalOf = groupOrdinals(groups.map(({ name }) => name));
   const letIn = podsLetIn(records);
   const deletions: string[] = [];
+  const removed = new Set<string>();
   for (const record of records) {
     const { verb, resource, name, user } = record;
     if (resource === "events" || (verb !== "create" && verb !== "delete")) continue;
     if (verb === "delete" && user !== operatorUser) continue;
     if (verb === "delete" && resource === "pods" && !isForced(record)) deletions.push(uidOf(record));
+    if (verb === "delete" && resource === "statefulsets") removed.add(name);
+    // The garbage collector removes the ranks of a removed group, too, and may be first.
+    if (verb === "delete" && resource === "pods" && removed.has(name.replace(/-\d+$/, ""))) continue;
     const gated = resource === "pods" ? letIn.get(name) : undefined;
     if (gated !== undefined && (verb === "create" || !gated.has(uidOf(record)))) continue;
     // The name of a revision depends on its namespace.
