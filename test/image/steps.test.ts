@@ -21,11 +21,12 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("the Dockerfile's steps in a clean folder, with only what .dockerignore lets through", () => {
-  test("leave the bundle and the licences in the image, and nothing else", async () => {
+  test("leave the bundle, its licences and the list of its parts in the image, and nothing else", async () => {
     expect(await readdir(join(rootOf(""), "opt/mimo"))).toEqual([
       "LICENSE",
       "THIRD-PARTY-LICENCES.txt",
       "mimo.mjs",
+      "sbom.cdx.json",
     ]);
     expect(await readdir(rootOf(""))).toEqual(["opt"]);
   });
