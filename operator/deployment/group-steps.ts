@@ -183,14 +183,13 @@ function form(
       ...(wakeMilliseconds !== undefined && { wakeMilliseconds }),
     };
   }
-  const { domain } = verdict;
+  const { domain, need } = verdict;
   const formation: Formation = { ...ready, at: now, ...(domain !== undefined && { domain }) };
   const where = domain === undefined ? "" : `, in NVLink domain ${domain}`;
   const reason = `formation ${formation.id} meets at port ${formation.port}${where}`;
   const stages = [[mark(group.statefulSet, { [annotations.formation]: JSON.stringify(formation) }, reason)]];
-  if (site.plan === undefined) return { stages };
+  if (need === undefined) return { stages };
   const { uid, namespace = "" } = group.statefulSet.metadata;
-  const need = needOf(site.plan, presentPods(group));
   return {
     stages,
     reservation: { group: uid, need, domain, ranks: need.nodes },

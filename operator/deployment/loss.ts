@@ -57,15 +57,16 @@ const vanished = "Vanished";
 
 function absence(name: string, uid: string, { tombstones }: Circumstances): Loss | undefined {
   const last = tombstones.get(uid);
-  // It went while it still waited at the gate: nothing ran, so nothing is lost.
-  if (last !== undefined && isGated(last)) return undefined;
-  // It may be gone before anybody looked: its last sight counts as if it had been seen in time.
-  if (last !== undefined && isTerminating(last) && !hasEnded(last)) return removal(last);
-  const ended = last === undefined ? undefined : ending(last);
-  if (last !== undefined && ended !== undefined) return { ...ended, orderly: false };
   const node = last?.spec.nodeName ?? "";
   const message = "the pod vanished and left no word of its end";
-  return { pod: name, node, reason: vanished, message, orderly: false };
+  const unexplained: Loss = { pod: name, node, reason: vanished, message, orderly: false };
+  if (last === undefined) return unexplained;
+  // It went while it still waited at the gate: nothing ran, so nothing is lost.
+  if (isGated(last)) return undefined;
+  // It may be gone before anybody looked: its last sight counts as if it had been seen in time.
+  if (isTerminating(last) && !hasEnded(last)) return removal(last);
+  const ended = ending(last);
+  return ended === undefined ? unexplained : { ...ended, orderly: false };
 }
 
 function trouble(

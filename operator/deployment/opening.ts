@@ -19,7 +19,8 @@ export interface Site {
 }
 
 export type Opening =
-  | { readonly may: true; readonly domain: string | undefined }
+  /** `need` is undefined where nothing is counted. */
+  | { readonly may: true; readonly domain: string | undefined; readonly need: Need | undefined }
   | { readonly may: false; readonly problem?: PlacementProblem; readonly wakeMilliseconds?: number };
 
 const install =
@@ -28,7 +29,7 @@ const install =
 /** Whether the ranks that wait at the gate get nodes now, and in which NVLink domain. */
 export function mayOpen(group: Group, site: Site, avoid: readonly string[], now: number): Opening {
   const { plan, capacity, computeDomain, nodesOnDemand } = site;
-  if (plan === undefined) return { may: true, domain: undefined };
+  if (plan === undefined) return { may: true, domain: undefined, need: undefined };
   if (plan.nvlink !== undefined) {
     const name = groupName(plan.name, group.id);
     if (computeDomain === "absent") {
@@ -52,8 +53,8 @@ export function mayOpen(group: Group, site: Site, avoid: readonly string[], now:
   const need = needOf(plan, presentPods(group));
   const avoidance = { nodes: avoid, domain: refused?.domain };
   const place = findPlace(need, capacity, avoidance);
-  if (place.fits) return { may: true, domain: place.domain };
-  if (nodesOnDemand) return { may: true, domain: undefined };
+  if (place.fits) return { may: true, domain: place.domain, need };
+  if (nodesOnDemand) return { may: true, domain: undefined, need };
   return { may: false, problem: shortageProblem(need, place.shortage, capacity, avoidance), ...wake };
 }
 
