@@ -6,7 +6,7 @@ import { annotations, labels } from "../../charts/names.ts";
 import { resources } from "../../charts/resources.ts";
 import { collectionPath } from "../../operator/runtime/paths.ts";
 import { type ApiAccess, callApi } from "../controlplane/api.ts";
-import { groupOrdinals, idOf } from "../lifecycle/ordinals.ts";
+import { groupOrdinals, type Ordinals } from "../lifecycle/ordinals.ts";
 
 const metadata = z.object({
   name: z.string(),
@@ -73,12 +73,10 @@ interface Located {
 }
 
 function stateOf(namespace: string, all: readonly Located[]): State {
-  const groups = all.flatMap(({ resource, item }) =>
-    resource === resources.statefulSets ? [item.metadata.name] : [],
-  );
-  const ordinalName = groupOrdinals(groups);
+  const groups = all.filter(({ resource }) => resource === resources.statefulSets);
+  const ordinals = groupOrdinals(groups.map(({ item }) => item.metadata.name));
   const parts = all.map(({ resource, item }) => {
-    const name = ordinalName(item.metadata.name);
+    const name = ordinals.inName(item.metadata.name);
     return [`${resource.plural}/${name}`, essence(resource, item)] as const;
   });
   const numbers = new Map(
@@ -92,12 +90,12 @@ function stateOf(namespace: string, all: readonly Located[]): State {
     return hash === undefined ? [] : [[hash, numbers.get(hash) ?? "a former revision"]];
   });
   const uids = all.map(
-    ({ item }) => [item.metadata.uid, `uid of ${ordinalName(item.metadata.name)}`] as const,
+    ({ item }) => [item.metadata.uid, `uid of ${ordinals.inName(item.metadata.name)}`] as const,
   );
   const names = new Map([...uids, ...revisions, [namespace, "namespace"]]);
   const text = [...names].reduce(
     (sofar, [from, to]) => sofar.replaceAll(from, to),
-    JSON.stringify(inKeyOrder(Object.fromEntries(parts)), withOrdinals(groups))
+    JSON.stringify(inKeyOrder(Object.fromEntries(parts)), withOrdinals(ordinals))
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "time")
       .replace(/\b1\d{12}\b/g, "0")
       .replace(/\bgpu-\d+\b/g, "node")
@@ -108,20 +106,17 @@ function stateOf(namespace: string, all: readonly Located[]): State {
 }
 
 /** For `JSON.stringify`: puts ordinals for the ids of groups, wherever they stand. */
-function withOrdinals(groups: readonly string[]): (key: string, value: unknown) => unknown {
-  const ids = groups.map(idOf).sort((a, b) => a - b);
-  const ordinalOf = (id: number): number => (ids.includes(id) ? ids.indexOf(id) : id);
-  const name = groupOrdinals(groups);
+function withOrdinals({ ids, ofId, inName }: Ordinals): (key: string, value: unknown) => unknown {
   return (key, value) => {
     switch (typeof value) {
       case "number":
         if (key === "nextGroupId") return value - 1 - Math.max(-1, ...ids);
-        return key === "id" ? ordinalOf(value) : value;
+        return key === "id" ? ofId(value) : value;
       case "string":
-        if (key === labels.group) return String(ordinalOf(Number(value)));
+        if (key === labels.group) return String(ofId(Number(value)));
         return value
-          .replace(/\b[a-z]+-\d+(-\d+)?\b/g, name)
-          .replace(/\bgroup (\d+)\b/g, (_, id: string) => `group ${ordinalOf(Number(id))}`);
+          .replace(/\b[a-z]+-\d+(-\d+)?\b/g, inName)
+          .replace(/\bgroup (\d+)\b/g, (_, id: string) => `group ${ofId(Number(id))}`);
       default:
         return value;
     }

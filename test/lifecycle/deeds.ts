@@ -41,40 +41,37 @@ function deedsOf(records: readonly AuditRecord[]): Deeds {
   const counts = new Map<string, number>();
   const add = (deed: string, count: number): unknown => counts.set(deed, (counts.get(deed) ?? 0) + count);
   const groups = records.filter(({ verb, resource }) => verb === "create" && resource === "statefulsets");
-  const ordinalOf = groupOrdinals(groups.map(({ name }) => name));
-  const letIn = podsLetIn(records);
+  const { inName } = groupOrdinals(groups.map(({ name }) => name));
+  const openings = openingsOf(records);
+  const letIn = new Map(
+    [...Map.groupBy(openings, ({ pod }) => pod)].map(([pod, own]) => [
+      pod,
+      new Set(own.map(({ uid }) => uid)),
+    ]),
+  );
   const deletions: string[] = [];
   const removed = new Set<string>();
   for (const record of records) {
     const { verb, resource, name, user } = record;
-    if (resource === "events" || (verb !== "create" && verb !== "delete")) continue;
-    if (verb === "delete" && user !== operatorUser) continue;
-    if (verb === "delete" && resource === "pods" && !isForced(record)) deletions.push(uidOf(record));
-    if (verb === "delete" && resource === "statefulsets") removed.add(name);
-    // The garbage collector removes the ranks of a removed group, too, and may be first.
-    if (verb === "delete" && resource === "pods" && removed.has(name.replace(/-\d+$/, ""))) continue;
-    const gated = resource === "pods" ? letIn.get(name) : undefined;
-    if (gated !== undefined && (verb === "create" || !gated.has(uidOf(record)))) continue;
+    const deletes = verb === "delete" && user === operatorUser;
+    if (resource === "events" || !(verb === "create" || deletes)) continue;
+    if (deletes && resource === "statefulsets") removed.add(name);
+    if (resource === "pods") {
+      if (deletes && !isForced(record)) deletions.push(uidOf(record));
+      // The garbage collector removes the ranks of a removed group, too, and may be first.
+      if (deletes && removed.has(groupOf(name))) continue;
+      const gated = letIn.get(name);
+      if (gated !== undefined && !(deletes && gated.has(uidOf(record)))) continue;
+    }
     // The name of a revision depends on its namespace.
-    const key = `${verb} ${resource}${resource === "controllerrevisions" ? "" : `/${ordinalOf(name)}`}`;
-    add(key, 1);
+    add(`${verb} ${resource}${resource === "controllerrevisions" ? "" : `/${inName(name)}`}`, 1);
   }
-  for (const [name, uids] of letIn) add(`create pods/${ordinalOf(name)}`, uids.size);
+  for (const [name, uids] of letIn) add(`create pods/${inName(name)}`, uids.size);
   return {
     counts,
     deletedTwice: deletions.filter((uid, index) => deletions.indexOf(uid) !== index),
-    halfOpened: halfOpened(records),
+    halfOpened: halfOpened(records, openings),
   };
-}
-
-/** UIDs of the pods that the operator let in, by the name of their rank. */
-function podsLetIn(records: readonly AuditRecord[]): Map<string, Set<unknown>> {
-  const uids = new Map<string, Set<unknown>>();
-  for (const { name, ...record } of records.filter(isOpening)) {
-    const test = jsonPatch.parse(record.requestObject).find(({ path }) => path === "/metadata/uid");
-    uids.set(name, (uids.get(name) ?? new Set()).add(test?.value));
-  }
-  return uids;
 }
 
 /** What was done more often than in the undisturbed run, in words. */
@@ -97,40 +94,46 @@ const isForced = ({ requestObject }: AuditRecord): boolean =>
 const jsonPatch = z.array(z.looseObject({ op: z.string(), path: z.string(), value: z.unknown().optional() }));
 const formationPath = `/metadata/annotations/${annotations.formation.replace("/", "~1")}`;
 
-/** A gate taken away by the operator. */
-function isOpening({
-  verb,
-  resource,
-  user,
-  requestObject,
-}: Pick<AuditRecord, "verb" | "resource" | "user" | "requestObject">): boolean {
-  if (user !== operatorUser || verb !== "patch" || resource !== "pods") return false;
-  const patch = jsonPatch.safeParse(requestObject).data ?? [];
-  return patch.some(({ path }) => path === "/spec/schedulingGates");
+/** Every JSON patch that the operator made of objects of a kind. */
+const patchesOf = (records: readonly AuditRecord[], kind: string) =>
+  records.flatMap(({ user, verb, resource, subresource, name, requestObject }) => {
+    const isOurs = user === operatorUser && verb === "patch" && resource === kind && subresource === "";
+    const patch = isOurs ? jsonPatch.safeParse(requestObject).data : undefined;
+    return patch === undefined ? [] : [{ name, patch }];
+  });
+
+/** A pod whose gate the operator took away. */
+interface Opening {
+  readonly pod: string;
+  readonly uid: string;
+  readonly formation: string;
 }
 
+function openingsOf(records: readonly AuditRecord[]): Opening[] {
+  return patchesOf(records, "pods").flatMap(({ name, patch }) => {
+    if (!patch.some(({ path }) => path === "/spec/schedulingGates")) return [];
+    const test = patch.find(({ path }) => path === "/metadata/uid");
+    return [{ pod: name, uid: z.string().parse(test?.value), formation: formationOf(patch) }];
+  });
+}
+
+/** Of a rank's pod, the StatefulSet. */
+const groupOf = (pod: string): string => pod.replace(/-\d+$/, "");
+
 /** Compares who was on record for each formation with who was let in. */
-function halfOpened(records: readonly AuditRecord[]): string[] {
+function halfOpened(records: readonly AuditRecord[], openings: readonly Opening[]): string[] {
   const wanted = new Map<string, string[]>();
-  const opened = new Map<string, Set<string>>();
-  for (const { verb, resource, subresource, name, user, requestObject } of records) {
-    if (user !== operatorUser || verb !== "patch" || subresource !== "") continue;
-    const patch = jsonPatch.safeParse(requestObject).data ?? [];
-    if (resource === "statefulsets") {
-      const record = patch.find(({ path }) => path === formationPath)?.value;
-      if (record === undefined) continue;
-      const { id, pods } = formationRecord.parse(JSON.parse(z.string().parse(record)));
-      wanted.set(`${name} formation ${id}`, Object.keys(pods));
-    }
-    if (isOpening({ verb, resource, user, requestObject })) {
-      const id = formationOf(patch);
-      const key = `${name.replace(/-\d+$/, "")} formation ${id}`;
-      opened.set(key, (opened.get(key) ?? new Set()).add(name));
-    }
+  for (const { name, patch } of patchesOf(records, "statefulsets")) {
+    const record = patch.find(({ path }) => path === formationPath)?.value;
+    if (record === undefined) continue;
+    const { id, pods } = formationRecord.parse(JSON.parse(z.string().parse(record)));
+    wanted.set(`${name} formation ${id}`, Object.keys(pods));
   }
-  return [...opened].flatMap(([key, pods]) =>
-    wanted.get(key)?.every((pod) => pods.has(pod)) === true ? [] : [key],
-  );
+  const opened = Map.groupBy(openings, ({ pod, formation }) => `${groupOf(pod)} formation ${formation}`);
+  return [...opened].flatMap(([key, own]) => {
+    const pods = own.map(({ pod }) => pod);
+    return wanted.get(key)?.every((pod) => pods.includes(pod)) === true ? [] : [key];
+  });
 }
 
 /** A pod without annotations gets them all at once. */
