@@ -7,7 +7,7 @@ import { platformSpec } from "../../crds/platform.ts";
 import { catalogueRules } from "../../synth/rules.ts";
 import { askApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
-import { untilEstablished } from "../controlplane/established.ts";
+import { untilEstablished } from "../controlplane/install.ts";
 import { kubectl } from "../controlplane/kubectl.ts";
 import { cases, points } from "../faults/scope.ts";
 import { nearly } from "./arbitrary.ts";

@@ -12,6 +12,7 @@ import { planDeployment } from "../../synth/plan.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
 import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
+import { metricsText } from "../e2e/metrics.ts";
 import { operatorUser, type RunningOperator, startOperator } from "../e2e/operator.ts";
 import type { GroupRef } from "./group-pods.ts";
 import type { GroupSystem } from "./group-system.ts";
@@ -93,10 +94,7 @@ export async function startMimoOperator(controlPlane: ControlPlane): Promise<Mim
       if (pid === undefined) throw new Error("the operator has no process id");
       return pid;
     },
-    metrics: async () => {
-      const port = /"port":(\d+)/.exec(await current().log())?.[1];
-      return await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    },
+    metrics: () => metricsText(current()),
     stop: async () => {
       const ending = current();
       running = undefined;

@@ -1,5 +1,5 @@
 /** How groups come back from the loss of a rank: this operator and LeaderWorkerSet on one control plane, in one run. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,6 +18,7 @@ import { ensureLws, type LwsBuild } from "./lws/build.ts";
 import { installLeaderWorkerSet, startLeaderWorkerSet } from "./lws/leader-worker-set.ts";
 import { measureFault, type Round } from "./measure.ts";
 import { requestHardware, startMimoOperator } from "./mimo-operator.ts";
+import { publish } from "./publish.ts";
 import { cellOf, type RecoveryBenchmark, section, text } from "./report.ts";
 import { requestsByGroup } from "./requests.ts";
 import { wholeNumber } from "./whole-number.ts";
@@ -73,12 +74,7 @@ async function main(): Promise<void> {
   });
   try {
     const result = await run(controlPlane, lws, { trials, sizes });
-    const json = JSON.stringify(result, undefined, 2);
-    if (values.dir !== undefined) {
-      await writeFile(join(directory, "recovery.json"), json);
-      await writeFile(join(directory, "recovery.md"), section(result));
-    }
-    console.log(values.json ? json : values.markdown ? section(result) : text(result));
+    await publish(result, { text, section }, values);
   } finally {
     await controlPlane.stop();
     if (values.dir === undefined) await rm(directory, { recursive: true, force: true });

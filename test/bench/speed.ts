@@ -1,5 +1,5 @@
 /** How fast groups are made and what they cost: this operator, LeaderWorkerSet, and the bare writes, in one run. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,6 +19,7 @@ import { ensureLws, type LwsBuild } from "./lws/build.ts";
 import { installLeaderWorkerSet, startLeaderWorkerSet } from "./lws/leader-worker-set.ts";
 import { removeNamespace } from "./measure.ts";
 import { startMimoOperator } from "./mimo-operator.ts";
+import { publish } from "./publish.ts";
 import { requestsWithin } from "./requests.ts";
 import {
   type Measured,
@@ -80,12 +81,7 @@ async function main(): Promise<void> {
   const directory = values.dir ?? (await mkdtemp(join(tmpdir(), "mimo-bench-")));
   try {
     const result = await run({ directory, counts, skip, changes: number("--changes", values.changes), lws });
-    const json = JSON.stringify(result, undefined, 2);
-    if (values.dir !== undefined) {
-      await writeFile(join(directory, "speed.json"), json);
-      await writeFile(join(directory, "speed.md"), section(result));
-    }
-    console.log(values.json ? json : values.markdown ? section(result) : text(result));
+    await publish(result, { text, section }, values);
   } finally {
     if (values.dir === undefined) await rm(directory, { recursive: true, force: true });
   }

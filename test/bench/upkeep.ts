@@ -5,9 +5,9 @@ import { objectPath } from "../../operator/runtime/paths.ts";
 import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
 import { eventually } from "../e2e/eventually.ts";
+import { metricTotal, reconcileTotal } from "../e2e/metrics.ts";
 import type { GroupRef } from "./group-pods.ts";
 import type { GroupSystem } from "./group-system.ts";
-import { metricTotal } from "./metrics-text.ts";
 import type { MimoOperator } from "./mimo-operator.ts";
 import { type Observer, observe } from "./observer.ts";
 import { cpuMilliseconds, residentMib, untilQuiet } from "./process-usage.ts";
@@ -94,8 +94,7 @@ export async function measureUserChanges(
   changes: number,
 ): Promise<UserChanges> {
   const namespace = groups[0]?.namespace ?? "";
-  const reconciles = async (): Promise<number> =>
-    metricTotal(await operator.metrics(), "controller_runtime_reconcile_total");
+  const reconciles = async (): Promise<number> => reconcileTotal(await operator.metrics());
   await operator.stop();
   // A second apart, and what still waits is not added again: as soon as one round is done the next begins.
   await operator.start(1);

@@ -1,10 +1,8 @@
 /** Stands in for NVIDIA's DRA driver for ComputeDomains: its CRD, its device class, and what it makes of both. */
-
 import { z } from "zod";
 import { type ApiAccess, askApi, callApi } from "./api.ts";
 import type { Administrator } from "./boot.ts";
-import { untilEstablished } from "./established.ts";
-import { kubectl } from "./kubectl.ts";
+import { installDocuments } from "./install.ts";
 
 const driver = "compute-domain.nvidia.com";
 const channelClass = "compute-domain-default-channel.nvidia.com";
@@ -82,9 +80,7 @@ const deviceClass = {
 /** What the driver's chart installs. */
 export async function installComputeDomains(administrator: Administrator): Promise<void> {
   const input = [crd, deviceClass].map((object) => JSON.stringify(object)).join("\n---\n");
-  const { code, stderr } = await kubectl(administrator, ["apply", "--server-side", "-f", "-"], { input });
-  if (code !== 0) throw new Error(stderr);
-  await untilEstablished(administrator);
+  await installDocuments(administrator, input);
 }
 
 const named = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });

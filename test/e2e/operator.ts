@@ -9,9 +9,8 @@ import type { KubeObject } from "../../charts/kubernetes.ts";
 import { toYaml } from "../../charts/yaml.ts";
 import { askApi } from "../controlplane/api.ts";
 import type { Administrator, ControlPlane } from "../controlplane/boot.ts";
-import { untilEstablished } from "../controlplane/established.ts";
+import { installDocuments } from "../controlplane/install.ts";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
-import { kubectl } from "../controlplane/kubectl.ts";
 import { eventually } from "./eventually.ts";
 
 const deploymentsOfDefault = "/apis/mimo.dev/v1alpha1/namespaces/default/mimodeployments";
@@ -31,10 +30,7 @@ export async function applyInstallation(
   controlPlane: Administrator,
   objects: readonly KubeObject[],
 ): Promise<void> {
-  const input = toYaml(objects);
-  const applied = await kubectl(controlPlane, ["apply", "--server-side", "-f", "-"], { input });
-  if (applied.code !== 0) throw new Error(applied.stderr);
-  await untilEstablished(controlPlane);
+  await installDocuments(controlPlane, toYaml(objects));
 }
 
 export interface RunningOperator {

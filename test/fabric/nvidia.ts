@@ -2,9 +2,8 @@
 
 import { callApi } from "../controlplane/api.ts";
 import { publishChannels } from "../controlplane/compute-domains.ts";
-import { untilEstablished } from "../controlplane/established.ts";
+import { installDocuments } from "../controlplane/install.ts";
 import { serviceAccountKubeconfig } from "../controlplane/kubeconfig.ts";
-import { kubectl } from "../controlplane/kubectl.ts";
 import type { Fabric } from "../e2e/cluster.ts";
 import { ensureDriver } from "./driver/build.ts";
 
@@ -32,9 +31,7 @@ export async function nvidiaDriver(channels: number): Promise<Fabric> {
   return {
     install: async (administrator) => {
       const input = [...manifests, ...objects.map((object) => JSON.stringify(object))].join("\n---\n");
-      const applied = await kubectl(administrator, ["apply", "--server-side", "-f", "-"], { input });
-      if (applied.code !== 0) throw new Error(applied.stderr);
-      await untilEstablished(administrator);
+      await installDocuments(administrator, input);
     },
     start: async (controlPlane) => {
       await publishChannels(controlPlane, new Set(), channels);

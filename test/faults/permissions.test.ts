@@ -4,10 +4,10 @@ import { type Access, access } from "../../charts/access.ts";
 import { callApi } from "../controlplane/api.ts";
 import { readAudit } from "../controlplane/audit.ts";
 import { eventually } from "../e2e/eventually.ts";
+import { addressOf } from "../e2e/metrics.ts";
 import { operatorUser } from "../e2e/operator.ts";
 import { deploymentName, pro } from "../lifecycle/stories.ts";
 import { type OwnStage, startStage } from "./calm.ts";
-import { addressOf } from "./metrics.ts";
 import { isFull, points } from "./scope.ts";
 import { areReady, rest, sweep, workers } from "./tell.ts";
 

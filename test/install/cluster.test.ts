@@ -8,7 +8,7 @@ import { z } from "zod";
 import { bootServer, eventually, run, stopServer } from "../api/server.ts";
 import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
-import { untilEstablished } from "../controlplane/established.ts";
+import { untilEstablished } from "../controlplane/install.ts";
 import { mimo } from "../unit/cli/run.ts";
 import { ensureInstallPrograms } from "./programs.ts";
 import { schemaLocation, writeSchemas } from "./schemas.ts";

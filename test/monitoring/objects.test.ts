@@ -1,5 +1,4 @@
 /** What `mimo monitoring` prints, judged by a real API server that knows the Prometheus operator's kinds. */
-
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -7,8 +6,8 @@ import { monitoringObjects } from "../../charts/monitoring/objects.ts";
 import { toYaml } from "../../charts/yaml.ts";
 import { bootServer, run, stopServer } from "../api/server.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
-import { untilEstablished } from "../controlplane/established.ts";
 import { runGo } from "../controlplane/go-programs.ts";
+import { untilEstablished } from "../controlplane/install.ts";
 
 const modulePath = "github.com/prometheus-operator/prometheus-operator";
 const downloaded = z.object({ Dir: z.string() });

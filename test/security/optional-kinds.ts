@@ -1,8 +1,7 @@
 import { stringify } from "yaml";
-import { apiVersionOf } from "../../charts/kubernetes.ts";
 import { resources } from "../../charts/resources.ts";
 import type { Administrator } from "../controlplane/boot.ts";
-import { kubectl } from "../controlplane/kubectl.ts";
+import { installDocuments } from "../controlplane/install.ts";
 
 /** Kinds of queues that clusters may have. Kubernetes' own gangs come with a feature gate. */
 const kinds = [resources.volcanoPodGroups, resources.coschedulingPodGroups, resources.kueueWorkloads];
@@ -31,12 +30,5 @@ const definitions = kinds.map(({ group, version, plural, kind }) => ({
 }));
 
 export async function installOptionalKinds(administrator: Administrator): Promise<void> {
-  const input = definitions.map((definition) => stringify(definition)).join("---\n");
-  for (const args of [
-    ["apply", "--server-side", "-f", "-"],
-    ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"],
-  ]) {
-    const { code, stderr } = await kubectl(administrator, args, { input });
-    if (code !== 0) throw new Error(`${kinds.map(apiVersionOf).join(", ")}: ${stderr}`);
-  }
+  await installDocuments(administrator, definitions.map((definition) => stringify(definition)).join("---\n"));
 }

@@ -10,8 +10,8 @@ import { readAudit } from "../controlplane/audit.ts";
 import { createGpuNodes, gpuNode } from "../controlplane/nodes.ts";
 import { startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
+import { metricsText } from "../e2e/metrics.ts";
 import { operatorUser, type RunningOperator, startOperator } from "../e2e/operator.ts";
-import { addressOf } from "../faults/metrics.ts";
 import { type LogServer, serveLogs } from "../ranks/log-server.ts";
 import { mimo } from "../unit/cli/run.ts";
 
@@ -185,7 +185,7 @@ const writtenKinds = [
 /** Everything that the operator and the command say to anybody. */
 async function collect(): Promise<void> {
   outputs.set("the operator's log", await operator.log());
-  outputs.set("its metrics", await (await fetch(`${await addressOf(operator)}/metrics`)).text());
+  outputs.set("its metrics", await metricsText(operator));
   for (const resource of writtenKinds) {
     const { body } = await askApi(cluster.controlPlane, collectionPath(resource, namespace));
     outputs.set(resource.plural, body);

@@ -13,7 +13,7 @@ import { kubectl } from "../controlplane/kubectl.ts";
 import { gpuNode } from "../controlplane/nodes.ts";
 import { deploymentsPath, startCluster, type TestCluster } from "../e2e/cluster.ts";
 import { eventually } from "../e2e/eventually.ts";
-import { metricsOf, reconcileTimes } from "../e2e/metrics.ts";
+import { metricLines, reconcileTimes } from "../e2e/metrics.ts";
 import { type RunningOperator, startOperator } from "../e2e/operator.ts";
 import { computeKstatus, threeWayDiff } from "../gitops/engines.ts";
 
@@ -211,7 +211,7 @@ test("the platform and what installs the operator are in sync, too", async () =>
 });
 
 test("the operator's metrics tell of the deployments", async () => {
-  const lines = await metricsOf(operator, /^mimo_.*namespace="unseen"/);
+  const lines = await metricLines(operator, /^mimo_.*namespace="unseen"/);
   expect(lines).toEqual(
     expect.arrayContaining([
       'mimo_deployment_groups{namespace="unseen",deployment="flash",state="Ready"} 1',
@@ -219,7 +219,7 @@ test("the operator's metrics tell of the deployments", async () => {
       'mimo_deployment_condition{namespace="unseen",deployment="flash",condition="Ready",reason="Ready"} 1',
     ]),
   );
-  expect(await metricsOf(operator, /^leader_election_master_status/)).toEqual([
+  expect(await metricLines(operator, /^leader_election_master_status/)).toEqual([
     'leader_election_master_status{name="mimo-operator"} 1',
   ]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { recordWrites } from "../../bench/floor.ts";
-import { metricTotal } from "../../bench/metrics-text.ts";
 import type { AuditRecord } from "../../controlplane/audit.ts";
+import { metricTotal } from "../../e2e/metrics.ts";
 
 const owner = { ownerReferences: [{ uid: "uid-of-g1" }] };
 
