@@ -36,8 +36,8 @@ const mutations: readonly Mutation[] = [
     file: "operator/deployment/group-steps.ts",
     edits: [
       [
-        "[mark(group.statefulSet, { [annotations.formation]: JSON.stringify(move.formation) }, reason)],",
-        "presentPods(group).map((pod) => opening(pod, move.formation, [])), [mark(group.statefulSet, { [annotations.formation]: JSON.stringify(move.formation) }, reason)],",
+        "const stages = [[mark(",
+        "const pin = { domain: undefined, barredHosts: [], avoidedNodes: [] }; const stages = [presentPods(group).map((pod) => opening(pod, formation, pin)), [mark(",
       ],
     ],
     test: "test/faults/writes.test.ts",
@@ -61,6 +61,7 @@ const parts = [
   "crds",
   "synth",
   "charts",
+  "docs",
   "test",
   "package.json",
   "tsconfig.json",

@@ -30,9 +30,8 @@ export type Outcome = ReadonlyMap<string, State>;
 export const workers = 100;
 /** Progress is told up to 5 s late: a state is the last one when nothing was written for longer. */
 const quietMilliseconds = 6000;
-const patienceSeconds = 180;
-/** All of them form at once. */
-const beginSeconds = 600;
+/** All of them form, and act, at once. */
+const patienceSeconds = 600;
 
 /** Tells every story to its end, without a disturbance. */
 export async function tell(stage: Stage, lanes: readonly Lane[]): Promise<Outcome> {
@@ -157,7 +156,7 @@ async function begin({ cluster, proxy }: Stage, lanes: readonly Lane[]): Promise
     if (story.given !== undefined) await cluster.apply(namespace, deploymentName, story.given);
   }
   const given = lanes.filter(({ story }) => story.given !== undefined);
-  await areReady(cluster, new Set(given.map(({ namespace }) => namespace)), beginSeconds);
+  await areReady(cluster, new Set(given.map(({ namespace }) => namespace)));
   await Promise.all(given.map(({ story, namespace }) => story.prepare?.(cluster, namespace)));
   await isQuiet(proxy, namespacesOf(lanes));
   for (const { namespace, fault } of lanes) proxy.watch(namespace, fault);

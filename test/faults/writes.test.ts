@@ -15,16 +15,32 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.stop());
 
-/** In the full run each disturbance by itself at every write; else few writes, and what doesn't kill all at once. */
-const waves: readonly { name: string; stride: number; chosen: readonly Disturbance[] }[] = isFull
-  ? disturbances.map((each) => ({ name: each.name, stride: 1, chosen: [each] }))
+interface Wave {
+  readonly name: string;
+  readonly stride: number;
+  readonly chosen: readonly Disturbance[];
+}
+
+/** Told side by side: more would only wait for each other. */
+const besideEachOther = 4;
+const wavesOf = (chosen: readonly Disturbance[]): Wave[] =>
+  Array.from({ length: Math.ceil(chosen.length / besideEachOther) }, (_, index) => {
+    const some = chosen.slice(index * besideEachOther, (index + 1) * besideEachOther);
+    return { name: some.map(({ name }) => name).join(", "), stride: 1, chosen: some };
+  });
+
+const killing = disturbances.filter(({ kills }) => kills);
+const short = disturbances.filter(({ kills, isLong }) => !kills && !isLong);
+/** In the full run each disturbance at every write; else few writes. Never two of them in one lane. */
+const waves: readonly Wave[] = isFull
+  ? [
+      ...killing.flatMap((each) => wavesOf([each])),
+      ...wavesOf(short),
+      ...wavesOf(disturbances.filter(({ isLong }) => isLong)),
+    ]
   : [
-      { name: "killed", stride: 11, chosen: disturbances.filter(({ kills }) => kills) },
-      {
-        name: "disturbed",
-        stride: 47,
-        chosen: disturbances.filter(({ kills, isLong }) => !kills && !isLong),
-      },
+      { name: "killed", stride: 11, chosen: killing },
+      { name: "disturbed", stride: 47, chosen: short },
     ];
 
 interface DisturbedLane extends Lane {
@@ -47,7 +63,7 @@ describe("an operator that is hit at any of its writes", () => {
     const outcome = await tellDisturbed(stage, lanes, {
       endOf: ({ namespace }) => lanes.find((lane) => lane.namespace === namespace)?.end ?? {},
       ...(chosen.some(({ kills }) => kills) ? { onceHit: kill } : {}),
-      patienceSeconds: chosen.some(({ isLong }) => isLong) ? 1200 : 180,
+      patienceSeconds: chosen.some(({ isLong }) => isLong) ? 1800 : 600,
     });
     const deeds = await deedsByNamespace(cluster.controlPlane, startedAt);
     for (const { story, namespace, disturbance, fault, what, end } of lanes) {
