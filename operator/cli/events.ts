@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ApiResource } from "../../charts/kubernetes.ts";
+import type { ApiResource, KubeObject } from "../../charts/kubernetes.ts";
 import { resources } from "../../charts/resources.ts";
 import { listAll } from "../runtime/list-all.ts";
 import { formatAge } from "./age.ts";
@@ -26,12 +26,9 @@ export async function listEvents(cluster: Cluster, name: string): Promise<string
   const { client, namespace } = cluster;
   await getDeployment(cluster, name);
   const signal = new AbortController().signal;
-  const { items } = await listAll(client, events, { namespace, signal });
-  const lines = eventLines(
-    items.map((item) => event.parse(item)),
-    name,
-    new Date(),
-  );
+  const read = (object: KubeObject): Event => event.parse(object);
+  const { items } = await listAll(client, events, { namespace, read, signal });
+  const lines = eventLines(items, name, new Date());
   return lines.length === 0 ? `nothing was said of ${name} within the last hour\n` : `${lines.join("\n")}\n`;
 }
 

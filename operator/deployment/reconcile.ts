@@ -112,6 +112,9 @@ export function createReconciler({
     const isFirst = observed.status?.observedGeneration === undefined && decision.stages.flat().length > 0;
     const told: Told = isFirst ? { deployment, result: {} } : await tell(deployment, facts(), memory, signal);
     try {
+      const makes = decision.stages.flat().some((step) => step.do === "create");
+      if (makes && !isFirst && !(await stillStands(deployment, signal)))
+        return sooner(told.result, unseenSeconds * 1000);
       await execute(key, ref.namespace, decision.stages, {
         client,
         ownWrites,
@@ -135,6 +138,18 @@ export function createReconciler({
     }
     return sooner(told.result, decision.wakeMilliseconds);
   };
+
+  /**
+   * Asked before anything is made for a deployment that isn't new. The caches of two kinds are not of one moment: children
+   * that the garbage collector took may be missing in theirs while the deployment is still in its own, and what is made
+   * then is litter.
+   */
+  async function stillStands({ metadata }: Deployment, signal: AbortSignal): Promise<boolean> {
+    const { namespace, name, uid } = metadata;
+    const fieldSelector = `metadata.name=${name}`;
+    const { items } = await client.list(resources.mimoDeployments, { namespace, fieldSelector, signal });
+    return items.some((each) => each.metadata.uid === uid && each.metadata.deletionTimestamp === undefined);
+  }
 
   /** Writes the status if it says something new, or says when to come back for news that can wait. */
   async function tell(

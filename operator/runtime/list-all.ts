@@ -2,12 +2,14 @@ import type { ApiResource, KubeObject } from "../../charts/kubernetes.ts";
 import type { Client, Selection } from "./client-api.ts";
 import { isGone } from "./errors.ts";
 
-export interface FullList {
-  readonly items: KubeObject[];
+export interface FullList<T> {
+  readonly items: T[];
   readonly resourceVersion: string;
 }
 
-export interface FullListOptions extends Selection {
+export interface FullListOptions<T> extends Selection {
+  /** What is wanted of an object. The rest of a page is let go before the next is asked for. */
+  readonly read: (object: KubeObject) => T;
   readonly signal: AbortSignal;
   /** Any state at least this new will do; absent: the present state. */
   readonly notOlderThan?: string | undefined;
@@ -16,12 +18,12 @@ export interface FullListOptions extends Selection {
 const PAGE_SIZE = 500;
 
 /** All objects of a resource as of one resourceVersion, page by page. */
-export async function listAll(
+export async function listAll<T>(
   client: Client,
   resource: ApiResource,
-  { signal, notOlderThan, ...selection }: FullListOptions,
-): Promise<FullList> {
-  const items: KubeObject[] = [];
+  { read, signal, notOlderThan, ...selection }: FullListOptions<T>,
+): Promise<FullList<T>> {
+  const items: T[] = [];
   for (let next: string | undefined; ; ) {
     try {
       const page = await client.list<KubeObject>(resource, {
@@ -36,14 +38,14 @@ export async function listAll(
             }
           : { continue: next }),
       });
-      items.push(...page.items);
+      items.push(...page.items.map(read));
       next = page.metadata.continue;
       if (!next) return { items, resourceVersion: page.metadata.resourceVersion ?? "" };
     } catch (error) {
       if (next === undefined || !isGone(error)) throw error;
       // The snapshot was compacted between two pages; only one big page is sure to be consistent.
       const whole = await client.list<KubeObject>(resource, { ...selection, signal });
-      return { items: whole.items, resourceVersion: whole.metadata.resourceVersion ?? "" };
+      return { items: whole.items.map(read), resourceVersion: whole.metadata.resourceVersion ?? "" };
     }
   }
 }

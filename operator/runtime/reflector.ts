@@ -5,7 +5,7 @@ import type { Client, Selection } from "./client-api.ts";
 import { type Clock, pause, type Random } from "./clock.ts";
 import { isGone, isNotFound, isResourceVersionTooLarge } from "./errors.ts";
 import { listAll } from "./list-all.ts";
-import { resourceName } from "./paths.ts";
+import { type ObjectRef, resourceName } from "./paths.ts";
 import { compareResourceVersions } from "./resource-version.ts";
 import { createStore, type IndexKeys, refOf, type Store } from "./store.ts";
 import type { WatchEvent } from "./watch-stream.ts";
@@ -71,6 +71,19 @@ class DisorderError extends Error {
   }
 }
 
+/** What the cache is to hold of an object: `kept` is undefined for nothing. */
+interface Trimmed<T> {
+  readonly kept: T | undefined;
+}
+
+/** An object of the API server's, of which no more is kept than what is read later. */
+interface Sighting<T> {
+  readonly ref: ObjectRef;
+  readonly uid: string | undefined;
+  /** undefined: it can't be read. */
+  readonly trimmed: Trimmed<T> | undefined;
+}
+
 /** Keeps a cache of one resource in step with the API server, for ever. */
 export function startReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector<T> {
   const { client, resource, clock, random, signal } = options;
@@ -106,8 +119,7 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
   const notify = (old: T | undefined, current: T | undefined): void =>
     guarded(() => options.onChange(old, current), current ?? old);
 
-  /** What the cache is to hold of an object: `kept` is undefined for nothing. undefined: it can't be read. */
-  function trim(raw: KubeObject): { kept: T | undefined } | undefined {
+  function trim(raw: KubeObject): Trimmed<T> | undefined {
     const { managedFields: _, ...metadata } = raw.metadata as KubeObject["metadata"] & {
       managedFields?: unknown;
     };
@@ -140,21 +152,26 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
     notify(final, undefined);
   }
 
-  function replace(objects: readonly KubeObject[]): void {
-    const uids = new Set(objects.map((object) => object.metadata.uid));
+  function replace(listed: readonly Sighting<T>[]): void {
+    const uids = new Set(listed.map(({ uid }) => uid));
     for (const old of store.list()) {
       if (!uids.has(old.metadata.uid)) remove(old);
     }
-    for (const object of objects) take(object);
+    for (const each of listed) take(each);
   }
 
-  function take(raw: KubeObject): void {
-    const trimmed = trim(raw);
+  function take({ ref, trimmed }: Sighting<T>): void {
     if (trimmed === undefined) return;
-    const old = store.get(refOf(raw));
+    const old = store.get(ref);
     if (trimmed.kept !== undefined) upsert(trimmed.kept);
     else if (old !== undefined) remove(old);
   }
+
+  const sighting = (raw: KubeObject): Sighting<T> => ({
+    ref: refOf(raw),
+    uid: raw.metadata.uid,
+    trimmed: trim(raw),
+  });
 
   function heard(): void {
     lastEventAt = clock.monotonic();
@@ -173,6 +190,7 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
     try {
       const { items, resourceVersion } = await listAll(client, resource, {
         ...selection,
+        read: sighting,
         signal,
         notOlderThan: known,
       });
@@ -202,7 +220,7 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
     version = resourceVersion ?? version;
     if (type === "BOOKMARK") return;
     if (type !== "DELETED") {
-      take(object);
+      take(sighting(object));
       return;
     }
     const final = trim(object)?.kept ?? store.get(refOf(object));

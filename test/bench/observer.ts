@@ -75,15 +75,22 @@ export async function observe(
 
   async function watch(of: ApiResource, see: (object: KubeObject) => void): Promise<void> {
     const { metadata } = await client.list(of, { namespace, limit: 1 });
-    const stream = client.watch(of, {
-      namespace,
-      resourceVersion: metadata.resourceVersion ?? "",
-      timeoutSeconds: 4 * hours,
-      inactivitySeconds: 4 * hours,
-      signal: closing.signal,
-    });
+    let resourceVersion = metadata.resourceVersion ?? "";
     const run = async (): Promise<void> => {
-      for await (const { type, object } of stream) if (type === "ADDED" || type === "MODIFIED") see(object);
+      // A server that has much to do ends the watches of those who read slowly.
+      while (!closing.signal.aborted) {
+        const stream = client.watch(of, {
+          namespace,
+          resourceVersion,
+          timeoutSeconds: 4 * hours,
+          inactivitySeconds: 4 * hours,
+          signal: closing.signal,
+        });
+        for await (const { type, object } of stream) {
+          resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
+          if (type === "ADDED" || type === "MODIFIED") see(object);
+        }
+      }
     };
     void run().catch((error: unknown) => {
       if (!closing.signal.aborted) failure = error;

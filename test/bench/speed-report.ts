@@ -275,7 +275,7 @@ export function section(result: SpeedBenchmark): string {
     bullets([
       "**Groups/s**: groups by the time from the first object posted until the StatefulSets of all groups exist, and until every object's status counts its group. LeaderWorkerSet makes two StatefulSets for a group of two, this operator one.",
       "**CR → StatefulSets**: from an object's POST. All objects are posted at once, so this is mostly waiting in line.",
-      "**Requests**: by the controller itself, from the audit log, without watches and Leases. **Matching** are those for what both make: StatefulSets, the headless Service, status, Events. This operator also makes an API Service, a PodDisruptionBudget, a NetworkPolicy and a ControllerRevision with the frozen plan, and opens the gates of the pods.",
+      "**Requests**: by the controller itself, from the audit log, without watches and Leases. **Matching** are those for what both make: StatefulSets, the headless Service, status, Events. This operator also makes an API Service, a PodDisruptionBudget, a NetworkPolicy and a ControllerRevision with the frozen plan. There are no nodes here, so it lets no group in: with nodes one patch of the StatefulSet and one of each pod come on top.",
       "**CPU** is user and system time of the process; the API server's is what it used meanwhile, for everyone.",
     ]),
     table(["Groups", "By", "Requests for one group"], requestRows(result)),
@@ -294,7 +294,7 @@ export function section(result: SpeedBenchmark): string {
     "### How the speed was measured",
     bullets([
       `${date.slice(0, 10)}, ${kubernetes}, ${cpus} CPUs for everything: etcd (without fsync), kube-apiserver with its audit log, kube-controller-manager, the controller, and the program that measures. No scheduler, no kubelets. Load average ${decimal(before)} before, ${decimal(after)} after.`,
-      "LeaderWorkerSet is built from its Go module and runs as it comes, with its own roles and webhooks; leader election is off. It goes first, on the emptier control plane; what it made stays there. This operator is the one file of its image, with the heap that it has in its container, as its own ServiceAccount with its defaults, leader election on. The bare loop has a control plane of its own, since ClusterIPs get dearer with their number.",
+      "LeaderWorkerSet is built from its Go module and runs as it comes, with its own roles and webhooks; leader election is off. It goes first, and what it made is removed before this operator starts. This operator is the one file of its image, with the heap that it has in its container, as its own ServiceAccount with its defaults, leader election on. The bare loop has a control plane of its own, since ClusterIPs get dearer with their number.",
     ]),
   ]
     .filter((block) => block !== "")

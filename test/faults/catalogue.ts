@@ -118,6 +118,8 @@ export const catalogue: readonly Row[] = [
     tests: ["events come twice", "events change places", "events come 30 s late"].map((name) =>
       test("faults/watches", name),
     ),
+    limit:
+      "Another order is not in the API's contract; an object may then be asked for twice, and the second time is refused",
   },
   {
     number: 11,

@@ -69,7 +69,10 @@ describe("a watch that is disturbed", () => {
         const did = deeds.get(namespace);
         const more = did && excess(did, stage.calm(story).deeds);
         const writes = stage.proxy.arrivals(namespace).map(({ what }) => what);
-        const again = repeated(writes, stage.calm(story).writes);
+        // Between two that changed places a cache is wrong. What is asked for again is then refused, and counts no deed.
+        const again = chosen.some(({ edit }) => edit === "swap")
+          ? []
+          : repeated(writes, stage.calm(story).writes);
         expect.soft({ more, again, half: did?.halfOpened }, where).toEqual({ more: [], again: [], half: [] });
       }
       expect(await rest(stage)).toEqual([]);

@@ -67,30 +67,31 @@ const definition = z.object({
 
 /** Everything at once. What the user may not see is left unknown. */
 export async function readFacts({ client, namespace }: Cluster): Promise<Facts> {
-  const all = (resource: ApiResource, labelSelector?: string): Promise<KubeObject[]> =>
-    listAll(client, resource, { labelSelector, signal: AbortSignal.timeout(120_000) }).then(
+  const all = <T>(
+    resource: ApiResource,
+    read: (object: KubeObject) => T,
+    labelSelector?: string,
+  ): Promise<T[]> =>
+    listAll(client, resource, { read, labelSelector, signal: AbortSignal.timeout(120_000) }).then(
       ({ items }) => items,
     );
   const platform = known(() => platformOf(client));
   const [version, nodes, pods, found, operators, drivers, classes, storeClaim, served] = await Promise.all([
     known(() => client.version()),
-    known(async () => (await all(resources.nodes)).map((node) => gpuNode.parse(node)).filter(hasGpus)),
-    known(async () => (await all(resources.pods)).map((pod) => podView.parse(pod))),
+    known(async () => (await all(resources.nodes, (node) => gpuNode.parse(node))).filter(hasGpus)),
+    known(() => all(resources.pods, (pod) => podView.parse(pod))),
     known(async () =>
-      (await all(definitions))
-        .map((object) => definition.parse(object))
-        .filter(({ metadata }) => metadata.name.endsWith(`.${apiGroup}`)),
+      (await all(definitions, (object) => definition.parse(object))).filter(({ metadata }) =>
+        metadata.name.endsWith(`.${apiGroup}`),
+      ),
     ),
+    known(() => all(deployments, deploymentProgram, `app.kubernetes.io/name=${operatorName}`)),
     known(async () =>
-      (await all(deployments, `app.kubernetes.io/name=${operatorName}`)).map(deploymentProgram),
+      [...(await all(daemonSets, daemonSetProgram)), ...(await all(deployments, deploymentProgram))].filter(
+        isDraDriver,
+      ),
     ),
-    known(async () =>
-      [
-        ...(await all(daemonSets)).map(daemonSetProgram),
-        ...(await all(deployments)).map(deploymentProgram),
-      ].filter(isDraDriver),
-    ),
-    known(async () => (await all(storageClasses)).map(readStorageClass)),
+    known(() => all(storageClasses, readStorageClass)),
     known(async () => claimPhase(client, namespace, await platform)),
     known(() => servedOf(client)),
   ]);

@@ -24,13 +24,14 @@ async function list(answer: Answer, notOlderThan?: string) {
     random: () => 0,
   });
   const { signal } = new AbortController();
-  const { items, resourceVersion } = await listAll(client, pods, {
+  const { items: names, resourceVersion } = await listAll(client, pods, {
+    read: ({ metadata }) => metadata.name,
     signal,
     notOlderThan,
     labelSelector: "a=b",
   });
   const queries = server.seen.map((each) => Object.fromEntries(each.query));
-  return { names: items.map((item) => item.metadata.name), resourceVersion, queries };
+  return { names, resourceVersion, queries };
 }
 
 test("pages are joined; only the first names the version, every one the selector", async () => {
