@@ -134,7 +134,9 @@ const model = withRules(
 );
 
 const server = z.object({
-  port: int32(1024, 65_000).optional().describe("HTTP port of the server. Default: 30000."),
+  port: int32(1024, 55_535)
+    .optional()
+    .describe("HTTP port of the server; SGLang takes the one 10000 above it for gRPC. Default: 30000."),
   servedModelName: text({
     max: 128,
     pattern: /^[A-Za-z0-9_./-]+$/,

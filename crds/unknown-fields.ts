@@ -26,7 +26,11 @@ function* walk(
   }
   if (!isObject(value)) return;
   if (schema instanceof z.ZodRecord) {
-    for (const [key, item] of Object.entries(value)) yield* walk(schema.valueType, item, [...path, key]);
+    for (const [key, item] of Object.entries(value)) {
+      // zod drops this key; to the API server it is one like another, and no map of ours takes it.
+      if (key === "__proto__") yield { path: fieldPath([...path, key]) };
+      else yield* walk(schema.valueType, item, [...path, key]);
+    }
   }
   if (!(schema instanceof z.ZodObject)) return;
   const shape = new Map<string, z.core.$ZodType>(Object.entries(schema.shape));

@@ -63,7 +63,7 @@ export const badNumbers: readonly BadCase[] = [
     "a port beyond 16 bits",
     deployment({ server: { port: 70_000 } }),
     "spec.server.port",
-    "less than or equal to 65000",
+    "less than or equal to 55535",
   ],
   ["no CPU", deployment({ resources: { cpu: 0 } }), "spec.resources.cpu", "greater than or equal to 1"],
   [

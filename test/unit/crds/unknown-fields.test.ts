@@ -23,6 +23,11 @@ describe("unknownFields", () => {
     ["like no other", { zzz: 1 }, { path: "zzz" }],
     ["like one that is there already", { replicas: 1, replica: 2 }, { path: "replica" }],
     ["that every JavaScript object has", { toString: 1 }, { path: "toString" }],
+    [
+      "that zod leaves out of every map",
+      z.looseObject({}).parse(JSON.parse('{"scheduling":{"nodeSelector":{"__proto__":"gpu"}}}')),
+      { path: "scheduling.nodeSelector.__proto__" },
+    ],
   ])("finds one %s", (_title, value, found) => {
     expect(unknownFields(deploymentSpec, value)).toEqual([found]);
   });

@@ -67,7 +67,7 @@ export const specs: fc.Arbitrary<object> = fc
     ),
     server: maybe(
       fc.record({
-        port: maybe(fc.integer({ min: 1024, max: 65_000 })),
+        port: maybe(fc.integer({ min: 1024, max: 55_535 })),
         extraArgs: maybe(
           fc.array(
             fc.oneof(fc.string({ minLength: 1, maxLength: 20 }), fc.constantFrom("--tp", "--log-level")),
