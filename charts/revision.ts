@@ -25,6 +25,13 @@ function patchedTemplate(plan: ServingPlan, revision: string): PodTemplate {
   return patched.template;
 }
 
+export const revisionLabels = (name: string, revision: string): Record<string, string> => ({
+  [labels.name]: "mimo",
+  [labels.managedBy]: "mimo-operator",
+  [labels.revisionOf]: name,
+  [labels.revision]: revision,
+});
+
 export interface RevisionOptions {
   readonly plan: ServingPlan;
   readonly template: PodTemplate;
@@ -44,12 +51,7 @@ export function controllerRevision(scope: Construct, options: RevisionOptions): 
     metadata: {
       name: revisionName(plan.name, revision),
       namespace: plan.namespace,
-      labels: {
-        [labels.name]: "mimo",
-        [labels.managedBy]: "mimo-operator",
-        [labels.revisionOf]: plan.name,
-        [labels.revision]: revision,
-      },
+      labels: revisionLabels(plan.name, revision),
       annotations: { [annotations.specHash]: specHash },
     },
     revision: number,

@@ -50,13 +50,21 @@ export function deletion(child: Child, reason: string): Step & { do: "delete" } 
 }
 
 /** Takes up an object of ours that a deletion with --cascade=orphan left without an owner. */
-export const adoption = (child: Child, owner: OwnerReference): Step => ({
+export const adoption = (child: Child, owner: OwnerReference): Step =>
+  remark(child, { ownerReferences: [owner] }, "left by a deployment of the same name");
+
+/** Writes some of an object's metadata anew, and nothing else of it. */
+export const remark = (
+  child: Child,
+  metadata: Pick<KubeObject["metadata"], "labels" | "ownerReferences">,
+  reason: string,
+): Step => ({
   do: "update",
   resource: resourceOf(child),
   object: overlay(child, {
     apiVersion: child.apiVersion,
     kind: child.kind,
-    metadata: { name: child.metadata.name, ownerReferences: [owner] },
+    metadata: { name: child.metadata.name, ...metadata },
   }),
-  reason: "left by a deployment of the same name",
+  reason,
 });

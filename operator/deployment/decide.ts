@@ -1,8 +1,9 @@
 import type { KubeObject } from "../../charts/kubernetes.ts";
 import { annotations } from "../../charts/names.ts";
 import { groupStatefulSet, sharedObjects } from "../../charts/render.ts";
+import { revisionLabels } from "../../charts/revision.ts";
 import type { ServingPlan } from "../../synth/serving-plan.ts";
-import { adoption, creation, deletion, find, isOurs, keep } from "./children.ts";
+import { adoption, creation, deletion, find, isOurs, keep, remark } from "./children.ts";
 import {
   channelTrouble,
   computeDomainOf,
@@ -141,7 +142,7 @@ export function decide(observed: Observed): Decision {
       target.write === undefined ? rollsBack(spec.value, target, observed, failure) : [target.write],
       [
         ...shared.filter((found) => typeof found !== "string"),
-        ...(target.write === undefined ? adoptions(observed) : []),
+        ...(target.write === undefined ? keptRevisions(observed) : []),
         ...releases,
         ...computeDomains,
       ],
@@ -235,11 +236,17 @@ function driftOf(group: Group, own: Revision, observed: Observed): Step[] {
   return differences(own.plan, [statefulSet], compare).filter((each) => typeof each !== "string");
 }
 
-/** Takes up revisions that a deletion with --cascade=orphan left behind. */
-const adoptions = ({ revisions, owner }: Observed): Step[] =>
-  revisions.flatMap(({ object }) =>
-    object === undefined || isOurs(object, owner) ? [] : [adoption(object, owner)],
-  );
+/** Takes up revisions that a deletion with --cascade=orphan left behind, and puts their labels back. */
+const keptRevisions = ({ name, revisions, owner }: Observed): Step[] =>
+  revisions.flatMap(({ object, hash }) => {
+    if (object === undefined) return [];
+    if (!isOurs(object, owner)) return [adoption(object, owner)];
+    const wanted = revisionLabels(name, hash);
+    const lost = Object.keys(wanted).find((key) => object.metadata.labels?.[key] !== wanted[key]);
+    return lost === undefined
+      ? []
+      : [remark(object, { labels: wanted }, `metadata.labels.${lost} is not as planned`)];
+  });
 
 const forgotten = (observed: Observed, needed: readonly (Revision | undefined)[]): Step[] =>
   oldRevisions(observed, needed).flatMap(({ object }) =>

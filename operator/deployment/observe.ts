@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { apiVersionOf, type OwnerReference } from "../../charts/kubernetes.ts";
 import { annotations, groupName, labels, revisionName } from "../../charts/names.ts";
 import { type DeploymentSpec, deploymentSpec } from "../../crds/deployment.ts";
@@ -113,10 +113,14 @@ export function observe(
   const pods = caches.pods.byIndex(byDeployment, key);
   const workloads = caches.workloads.byIndex(byNamespace, namespace);
   const status = readStatus(deployment);
+  const revisions = caches.revisions
+    .byIndex(byDeployment, key)
+    .filter(adoptable)
+    .flatMap((object) => revisionOf(object, name));
   const groups = caches.statefulSets
     .byIndex(byDeployment, key)
     .filter(adoptable)
-    .flatMap((statefulSet) => groupOf(statefulSet, pods, workloads, progress, status));
+    .flatMap((statefulSet) => groupOf(statefulSet, revisions, pods, workloads, progress, status));
   const owned = new Set(groups.flatMap((group) => group.pods));
   return {
     name,
@@ -129,7 +133,7 @@ export function observe(
     platform: readPlatform(caches),
     hasTurn: updateReason(deployment) === updateReasons.adopting,
     takesTurn,
-    revisions: caches.revisions.byIndex(byDeployment, key).filter(adoptable).flatMap(revisionOf),
+    revisions,
     groups,
     strays: pods.filter((pod) => !owned.has(pod)),
     gangs: caches.gangs.flatMap((cache) => cache.byIndex(byDeployment, key)),
@@ -173,13 +177,15 @@ export function pledgesOnRecord(caches: Caches): Pledge[] {
 export const computeDomainsOf = (key: string, caches: Caches): ComputeDomain[] | undefined =>
   caches.servesComputeDomains() ? caches.computeDomains.byIndex(byDeployment, key) : undefined;
 
-const revisionOf = (object: Child): Revision[] => {
-  const revision = readRevision(object, object.metadata.labels?.[labels.revision] ?? "");
+/** By its name, which nobody can change as they can its label. */
+const revisionOf = (object: Child, deployment: string): Revision[] => {
+  const revision = readRevision(object, object.metadata.name.slice(revisionName(deployment, "").length));
   return revision === undefined ? [] : [revision];
 };
 
 function groupOf(
   statefulSet: Child,
+  revisions: readonly Revision[],
   pods: readonly Pod[],
   workloads: readonly Workload[],
   progress: ProgressFollower,
@@ -189,7 +195,7 @@ function groupOf(
   const ranks = ranksOf(statefulSet);
   if (!Number.isInteger(id) || ranks === undefined) return [];
   const own = pods.filter((pod) => controllerOf(pod)?.uid === statefulSet.metadata.uid);
-  const revision = statefulSet.metadata.labels?.[labels.revision] ?? "";
+  const revision = hashOf(statefulSet, revisions);
   const marks = statefulSet.metadata.annotations ?? {};
   const formation = annotated(formationRecord, marks[annotations.formation]);
   const recovery = annotated(recoveryRecord, marks[annotations.recovery]);
@@ -210,6 +216,18 @@ function groupOf(
       stopping: marks[annotations.stopping],
     },
   ];
+}
+
+const templated = z.object({
+  template: z.object({ metadata: z.object({ labels: z.record(z.string(), z.string()) }) }),
+});
+
+/** The revision that a StatefulSet and its pods are labelled with; where somebody changed one of the two, the one that is known. */
+function hashOf({ metadata, spec }: Child, revisions: readonly Revision[]): string {
+  const own = metadata.labels?.[labels.revision] ?? "";
+  if (revisions.some(({ hash }) => hash === own)) return own;
+  const ofPods = templated.safeParse(spec).data?.template.metadata.labels[labels.revision];
+  return revisions.some(({ hash }) => hash === ofPods) ? (ofPods ?? own) : own;
 }
 
 /** What was written into an annotation; undefined when there is none, or somebody's hand made it something else. */

@@ -19,6 +19,7 @@ import { type Deployment, deploymentView } from "./objects.ts";
 import { computeDomainsOf, nodesOf, observe, pledgesOnRecord, readSpec, readStatus } from "./observe.ts";
 import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleOf, obstacleRetrySeconds } from "./obstacles.ts";
+import { reclaims } from "./reclaim.ts";
 import { recoveryPolicy } from "./recovery.ts";
 import { isUrgent, type Report, report } from "./report.ts";
 import { createReservations } from "./reservations.ts";
@@ -112,10 +113,11 @@ export function createReconciler({
     const isFirst = observed.status?.observedGeneration === undefined && decision.stages.flat().length > 0;
     const told: Told = isFirst ? { deployment, result: {} } : await tell(deployment, facts(), memory, signal);
     try {
-      const makes = decision.stages.flat().some((step) => step.do === "create");
-      if (makes && !isFirst && !(await stillStands(deployment, signal)))
-        return sooner(told.result, unseenSeconds * 1000);
-      await execute(key, ref.namespace, decision.stages, {
+      const makes = !isFirst && decision.stages.flat().some((step) => step.do === "create");
+      if (makes && !(await stillStands(deployment, signal))) return sooner(told.result, unseenSeconds * 1000);
+      const reclaimed = makes ? await reclaims(observed, client, signal) : [];
+      const stages = reclaimed.length > 0 ? [reclaimed] : decision.stages;
+      await execute(key, ref.namespace, stages, {
         client,
         ownWrites,
         log,

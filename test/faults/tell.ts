@@ -43,6 +43,8 @@ export async function tell(stage: Stage, lanes: readonly Lane[]): Promise<Outcom
 export interface Disturbance {
   /** The end that a lane has to come to. */
   readonly endOf: (lane: Lane) => State;
+  /** Every story is where it begins. */
+  readonly onceBegun?: () => void;
   /** Done when every lane has met its fault. */
   readonly onceHit?: () => Promise<unknown>;
   /** From the last fault on, for faults that last: the operator waits longer with every try. */
@@ -56,7 +58,7 @@ export interface Disturbance {
 export async function tellDisturbed(
   stage: Stage,
   lanes: readonly Lane[],
-  { endOf, onceHit, ...limits }: Disturbance,
+  { endOf, onceBegun, onceHit, ...limits }: Disturbance,
 ): Promise<Outcome> {
   const { cluster, proxy } = stage;
   const unfinished = (states: Outcome, among: readonly Lane[]): string[] =>
@@ -64,7 +66,7 @@ export async function tellDisturbed(
       .filter((lane) => !isDeepStrictEqual(states.get(lane.namespace) ?? {}, endOf(lane)))
       .map(({ namespace }) => namespace);
 
-  await begin(stage, lanes);
+  await begin(stage, lanes, onceBegun);
   await eventually(
     "every lane reaches its fault",
     async () => {
@@ -150,7 +152,11 @@ export async function sweep(
 }
 
 /** Brings every lane to where its story begins, says what will befall its writes, and lets the user act. */
-async function begin({ cluster, proxy }: Stage, lanes: readonly Lane[]): Promise<void> {
+async function begin(
+  { cluster, proxy }: Stage,
+  lanes: readonly Lane[],
+  onceBegun?: () => void,
+): Promise<void> {
   for (const { namespace, story } of lanes) {
     await cluster.namespace(namespace);
     if (story.given !== undefined) await cluster.apply(namespace, deploymentName, story.given);
@@ -160,6 +166,7 @@ async function begin({ cluster, proxy }: Stage, lanes: readonly Lane[]): Promise
   await Promise.all(given.map(({ story, namespace }) => story.prepare?.(cluster, namespace)));
   await isQuiet(proxy, namespacesOf(lanes));
   for (const { namespace, fault } of lanes) proxy.watch(namespace, fault);
+  onceBegun?.();
   await Promise.all(lanes.map(({ story, namespace }) => story.act(cluster, namespace)));
 }
 
