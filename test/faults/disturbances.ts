@@ -18,6 +18,8 @@ export interface Disturbance {
   readonly befalls?: (what: string, story: string) => boolean;
   /** The operator is killed once every lane has met it. */
   readonly kills?: true;
+  /** It was done and nobody said so: only by asking again can it be known. */
+  readonly isAskedTwice?: true;
   /** The story ends with nothing instead: the deployment is deleted. */
   readonly endsEmpty?: true;
   /** Only in the full run: it takes minutes. */
@@ -66,7 +68,7 @@ export const disturbances: readonly Disturbance[] = [
     fault: () => ({ action: { do: "lose the answer" }, isTheEnd: true }),
     kills: true,
   },
-  { name: "answer lost", row: 3, fault: act({ do: "lose the answer" }) },
+  { name: "answer lost", row: 3, fault: act({ do: "lose the answer" }), isAskedTwice: true },
   { name: "connection lost", row: 4, fault: act({ do: "lose" }) },
   { name: "connection lost 20 times", row: 4, fault: act({ do: "lose" }, 20), isLong: true },
   { name: "never answered", row: 4, fault: act({ do: "swallow" }) },

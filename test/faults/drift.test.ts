@@ -140,7 +140,8 @@ async function driftEverywhere(path: string): Promise<Drift[]> {
   });
   const { metadata } = await cluster.get(path);
   const owned = ownedFields(await cluster.get(path), "mimo-operator").filter((each) => !isRecord(each));
-  const chosen = owned.filter((_, index) => isFull || index % 6 === 0);
+  // By its labels a child is found.
+  const chosen = owned.filter((field, index) => isFull || index % 6 === 0 || field[1] === "labels");
   const drifts: Drift[] = [];
   for (const field of chosen) drifts.push({ path: pointer(field), state: await drift(path, field) });
   const now = await cluster.get(path);

@@ -16,7 +16,7 @@ export interface Deeds {
   readonly counts: ReadonlyMap<string, number>;
   /** UIDs of pods that the operator deleted again though they were going already; by force on a lost node doesn't count. */
   readonly deletedTwice: readonly string[];
-  /** Formations of which some ranks were let in and others never, such as "pro-0 formation 2". */
+  /** Formations of which some ranks were let in and others never, though no later one took their place: "pro-0 formation 2". */
   readonly halfOpened: readonly string[];
 }
 
@@ -123,16 +123,21 @@ const groupOf = (pod: string): string => pod.replace(/-\d+$/, "");
 /** Compares who was on record for each formation with who was let in. */
 function halfOpened(records: readonly AuditRecord[], openings: readonly Opening[]): string[] {
   const wanted = new Map<string, string[]>();
+  const latest = new Map<string, number>();
   for (const { name, patch } of patchesOf(records, "statefulsets")) {
     const record = patch.find(({ path }) => path === formationPath)?.value;
     if (record === undefined) continue;
     const { id, pods } = formationRecord.parse(JSON.parse(z.string().parse(record)));
     wanted.set(`${name} formation ${id}`, Object.keys(pods));
+    latest.set(name, Math.max(id, latest.get(name) ?? 0));
   }
   const opened = Map.groupBy(openings, ({ pod, formation }) => `${groupOf(pod)} formation ${formation}`);
-  return [...opened].flatMap(([key, own]) => {
-    const pods = own.map(({ pod }) => pod);
-    return wanted.get(key)?.every((pod) => pods.includes(pod)) === true ? [] : [key];
+  return [...opened].flatMap(([key, [first, ...others]]) => {
+    const pods = wanted.get(key);
+    if (first === undefined || pods === undefined) return [key];
+    const isGivenUp = Number(first.formation) < (latest.get(groupOf(first.pod)) ?? 0);
+    const letIn = [first, ...others].map(({ pod }) => pod);
+    return isGivenUp || pods.every((pod) => letIn.includes(pod)) ? [] : [key];
   });
 }
 
