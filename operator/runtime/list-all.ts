@@ -15,7 +15,8 @@ export interface FullListOptions<T> extends Selection {
   readonly notOlderThan?: string | undefined;
 }
 
-const PAGE_SIZE = 500;
+/** A start holds a page of whole objects for each kind that it lists. */
+const PAGE_SIZE = 200;
 
 /** All objects of a resource as of one resourceVersion, page by page. */
 export async function listAll<T>(

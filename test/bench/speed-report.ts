@@ -263,14 +263,20 @@ export function text(result: SpeedBenchmark): string {
     .join("\n\n");
 }
 
+/** Whom the operator stands beside, where there is somebody. */
+const withPeers = ({ runs }: SpeedBenchmark): string =>
+  runs.some(({ controllers, floor }) => controllers.length > 1 && floor !== undefined)
+    ? " This operator and LeaderWorkerSet on the same control plane, in one run, and beside them the floor: the very writes of this operator, taken from the audit log and sent again for as many groups by a loop that does nothing else."
+    : " This operator by itself.";
+
 /** The section in docs/performance.md. */
 export function section(result: SpeedBenchmark): string {
   const [before, after] = result.loadAverage;
-  const { cpus, kubernetes, date } = result;
+  const { cpus, kubernetes, date, runs } = result;
   const upkeep = upkeepRows(result);
   return [
-    "## Making groups, and keeping them",
-    "So many groups of two ranks are asked for at once. How fast are they made, what does it cost, and what do they cost afterwards? This operator and LeaderWorkerSet on the same control plane, in one run, and beside them the floor: the very writes of this operator, taken from the audit log and sent again for as many groups by a loop that does nothing else. **No GPUs were involved**: pods are made and never started. Absolute figures move with the machine; compare within a run.",
+    `## Making ${runs.map(({ groups }) => groups).join(", ")} groups, and keeping them`,
+    `So many groups of two ranks are asked for at once. How fast are they made, what does it cost, and what do they cost afterwards?${withPeers(result)} **No GPUs were involved**: pods are made and never started. Absolute figures move with the machine; compare within a run.`,
     table(headings, rows(result)),
     bullets([
       "**Groups/s**: groups by the time from the first object posted until the StatefulSets of all groups exist, and until every object's status counts its group. LeaderWorkerSet makes two StatefulSets for a group of two, this operator one.",

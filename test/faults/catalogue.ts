@@ -208,7 +208,8 @@ export const catalogue: readonly Row[] = [
     failure: "Somebody changes a field of a child: each field that the operator owns",
     asks: "put back; labels and annotations of others stay; no pod is touched",
     tests: [test("faults/drift", "of any child is put back")],
-    limit: "Records on StatefulSets (formation, losses) are not put back: nothing else remembers them",
+    limit:
+      "What nothing else remembers is not put back: records on StatefulSets (formation, losses), a revision's number; nor a field that the plan leaves to the API server's default",
   },
   {
     number: 21,

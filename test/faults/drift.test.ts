@@ -53,6 +53,18 @@ const records = [annotations.formation, annotations.recovery, annotations.stoppi
 const isRecord = (path: Path): boolean =>
   path[1] === "annotations" && records.some((record) => record === path[2]);
 
+/**
+ * What isn't rendered but filled in by the API server could be anybody's. Of a revision its number and the record of what was
+ * applied have no other copy.
+ */
+const leftAlone = [
+  "StatefulSets /spec/template/spec/containers/0/readinessProbe/successThreshold",
+  "StatefulSets /spec/template/spec/containers/0/terminationMessagePath",
+  "StatefulSets /spec/template/spec/schedulerName",
+  `ControllerRevisions ${pointer(["metadata", "annotations", annotations.applied])}`,
+  "ControllerRevisions /revision",
+];
+
 describe("a field that somebody changes", () => {
   test("of any child is put back, what others added is kept, and no pod is touched", async ({ task }) => {
     const namespaces = kinds.map((kind) => `drift-${kind.toLowerCase()}`);
@@ -75,7 +87,7 @@ describe("a field that somebody changes", () => {
     console.info(
       `${of("restored").length} fields put back, ${of("refused").length} guarded by the API server`,
     );
-    expect(of("left")).toEqual([]);
+    expect(of("left").filter((field) => !leftAlone.includes(field))).toEqual([]);
     expect(of("restored").length).toBeGreaterThan(isFull ? 80 : 20);
     for (const name of namespaces) expect(await uids(name), name).toEqual(before.get(name));
     expect(await rest(stage)).toEqual([]);

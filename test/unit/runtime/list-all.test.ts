@@ -47,8 +47,8 @@ test("pages are joined; only the first names the version, every one the selector
   expect(names).toEqual(["a", "b", "c"]);
   expect(resourceVersion).toBe("7");
   expect(queries).toEqual([
-    { labelSelector: "a=b", limit: "500", resourceVersion: "5", resourceVersionMatch: "NotOlderThan" },
-    { labelSelector: "a=b", limit: "500", continue: "next" },
+    { labelSelector: "a=b", limit: "200", resourceVersion: "5", resourceVersionMatch: "NotOlderThan" },
+    { labelSelector: "a=b", limit: "200", continue: "next" },
   ]);
 });
 

@@ -159,7 +159,7 @@ describe("following the server", () => {
     await script.reflector.synced;
     await vi.waitFor(() => script.stream());
     expect(script.lists[0]?.query.get("resourceVersion")).toBeNull();
-    expect(script.lists[0]?.query.get("limit")).toBe("500");
+    expect(script.lists[0]?.query.get("limit")).toBe("200");
     expect(Object.fromEntries(script.watches[0]?.query ?? [])).toEqual({
       watch: "true",
       allowWatchBookmarks: "true",
