@@ -18,9 +18,7 @@ const specShape = z.looseObject({ replicas: z.int().nullish(), suspend: z.boolea
 /** Every field of the API with values that it takes. A thousand replicas would only show that the machine is small. */
 const changes: readonly { title: string; spec: Spec }[] = goodCases.flatMap(([title, { kind, spec }]) => {
   const parsed = specShape.safeParse(spec);
-  // Server-side apply takes no null, which a POST does.
-  const isApplicable = kind === "MiMoDeployment" && !JSON.stringify(spec).includes(":null");
-  return isApplicable && parsed.success && (parsed.data.replicas ?? 1) < 100
+  return kind === "MiMoDeployment" && parsed.success && (parsed.data.replicas ?? 1) < 100
     ? [{ title, spec: parsed.data }]
     : [];
 });
@@ -80,11 +78,30 @@ async function conditionOf(namespace: string, type: string) {
   return conditionShape.parse(status ?? {}).conditions.find((each) => each.type === type);
 }
 
+const basePath = deploymentsPath("base", deploymentName);
+
+/** Status of the API server's answer when the deployment at the base is to become this. */
+async function answerTo(spec: Spec, query = ""): Promise<number> {
+  const body = {
+    apiVersion: "mimo.dev/v1alpha1",
+    kind: "MiMoDeployment",
+    metadata: { name: deploymentName },
+    spec,
+  };
+  const path = `${basePath}?fieldManager=user&force=true&${query}`;
+  const contentType = "application/apply-patch+yaml";
+  return (await askApi(stage.cluster.controlPlane, path, { method: "PATCH", body, contentType })).status;
+}
+
 test.for([
   { name: "any field that is changed and changed back", cases: changes, row: 27, are: "changes" },
   { name: "any mistake that is made and mended", cases: mistakes, row: 28, are: "mistakes" },
 ] as const)("$name leaves what a fresh deployment has", async ({ cases, row, are }, { task }) => {
-  const chosen = cases.filter((_, index) => isFull || are === "mistakes" || index % 9 === 0);
+  const some = cases.filter((_, index) => isFull || are === "mistakes" || index % 9 === 0);
+  const taken = await Promise.all(some.map(({ spec }) => answerTo(spec, "dryRun=All")));
+  // A platform has to allow some, and server-side apply takes no null.
+  const chosen = some.filter((_, index) => taken[index] === 200);
+  expect(chosen.length).toBeGreaterThan(0.6 * some.length);
   const there = chosen.map(({ title, spec }, index) => ({
     namespace: `${are}-there-${index}`,
     story: applying(title, spec, pro),
@@ -123,22 +140,8 @@ async function quietAsBase(namespaces: readonly string[]): Promise<void> {
 
 test("what the API server refuses changes nothing", async ({ task }) => {
   const { cluster } = stage;
-  const path = deploymentsPath("base", deploymentName);
-  const { metadata } = await cluster.get(path);
-  for (const { title, code, spec } of refused) {
-    const body = {
-      apiVersion: "mimo.dev/v1alpha1",
-      kind: "MiMoDeployment",
-      metadata: { name: deploymentName },
-      spec,
-    };
-    const { status } = await askApi(cluster.controlPlane, `${path}?fieldManager=user&force=true`, {
-      method: "PATCH",
-      body,
-      contentType: "application/apply-patch+yaml",
-    });
-    expect.soft(status, title).toBe(code);
-  }
-  expect((await cluster.get(path)).metadata).toEqual(metadata);
+  const { metadata } = await cluster.get(basePath);
+  for (const { title, code, spec } of refused) expect.soft(await answerTo(spec), title).toBe(code);
+  expect((await cluster.get(basePath)).metadata).toEqual(metadata);
   points(task, 28, refused.length);
 });
