@@ -7,6 +7,7 @@ import { isGone, isNotFound, isResourceVersionTooLarge } from "./errors.ts";
 import { listAll } from "./list-all.ts";
 import { type ObjectRef, resourceName } from "./paths.ts";
 import { compareResourceVersions } from "./resource-version.ts";
+import { share } from "./share.ts";
 import { createStore, type IndexKeys, refOf, type Store } from "./store.ts";
 import type { WatchEvent } from "./watch-stream.ts";
 
@@ -107,6 +108,8 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
   let lists = 0;
   let consistentListWanted = true;
   let interrupt = new AbortController();
+  /** The object that was kept last: the next one is mostly like it. */
+  let sample: T | undefined;
 
   function guarded(callback: () => void, object?: T): void {
     try {
@@ -124,7 +127,10 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
       managedFields?: unknown;
     };
     try {
-      return { kept: options.transform({ ...raw, metadata }) };
+      const kept = options.transform({ ...raw, metadata });
+      const like = store.get(refOf(raw)) ?? sample;
+      sample = kept === undefined || like === undefined ? kept : share(kept, like);
+      return { kept: sample };
     } catch (error) {
       log.error(
         { err: error, object: refOf(raw) },

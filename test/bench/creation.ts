@@ -6,7 +6,7 @@ import type { Progress } from "../controlplane/go-programs.ts";
 import type { GroupRef } from "./group-pods.ts";
 import type { GroupSystem } from "./group-system.ts";
 import { type Observer, observe } from "./observer.ts";
-import { cpuMilliseconds, residentMib, untilQuiet } from "./process-usage.ts";
+import { assertRuns, cpuMilliseconds, residentMib, untilQuiet } from "./process-usage.ts";
 import { quantile } from "./report.ts";
 
 export const groupSize = 2;
@@ -56,7 +56,10 @@ export async function measureCreation(
     const path = collectionPath(system.resource, namespace);
     await callApi(controlPlane, path, { method: "POST", body: system.objectOf(group, groupSize) });
   });
-  const pace = await paceOf(observer, startedAt, posted, onProgress);
+  const pace = await paceOf(observer, startedAt, posted, (progress) => {
+    assertRuns(system.pid);
+    onProgress(progress);
+  });
   await untilQuiet(system.pid, limitSeconds);
   const to = new Date();
   await observer.stop();
