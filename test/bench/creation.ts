@@ -5,6 +5,7 @@ import type { ControlPlane } from "../controlplane/boot.ts";
 import type { Progress } from "../controlplane/go-programs.ts";
 import type { GroupRef } from "./group-pods.ts";
 import type { GroupSystem } from "./group-system.ts";
+import { createNamespaces } from "./namespaces.ts";
 import { type Observer, observe } from "./observer.ts";
 import { assertRuns, cpuMilliseconds, residentMib, untilQuiet } from "./process-usage.ts";
 import { quantile } from "./report.ts";
@@ -13,9 +14,6 @@ export const groupSize = 2;
 /** Objects posted at the same time. */
 const postersCount = 16;
 const limitSeconds = 3600;
-
-export const groupsOf = (namespace: string, count: number): GroupRef[] =>
-  Array.from({ length: count }, (_, index) => ({ namespace, name: `g${index}` }));
 
 /** How fast groups came to be, whoever made them. */
 export interface Pace {
@@ -44,8 +42,8 @@ export async function measureCreation(
   groups: readonly GroupRef[],
   onProgress: Progress,
 ): Promise<Creation> {
-  const namespace = await createNamespace(controlPlane, groups);
-  const observer = await observe(controlPlane, namespace, system.resource, system.statefulSets);
+  await createNamespaces(controlPlane, groups);
+  const observer = await observe(controlPlane, system.resource, system.statefulSets);
   const apiServer = controlPlane.pids["kube-apiserver"] ?? 0;
   const before = { own: await cpuMilliseconds(system.pid), server: await cpuMilliseconds(apiServer) };
   const from = new Date();
@@ -53,7 +51,7 @@ export async function measureCreation(
   const startedAt = performance.now();
   await inParallel(postersCount, groups, async (group) => {
     posted.set(group.name, performance.now());
-    const path = collectionPath(system.resource, namespace);
+    const path = collectionPath(system.resource, group.namespace);
     await callApi(controlPlane, path, { method: "POST", body: system.objectOf(group, groupSize) });
   });
   const pace = await paceOf(observer, startedAt, posted, (progress) => {
@@ -72,16 +70,6 @@ export async function measureCreation(
     from,
     to,
   };
-}
-
-export async function createNamespace(
-  controlPlane: ControlPlane,
-  [first]: readonly GroupRef[],
-): Promise<string> {
-  if (first === undefined) throw new Error("no groups to create");
-  const body = { metadata: { name: first.namespace } };
-  await callApi(controlPlane, "/api/v1/namespaces", { method: "POST", body });
-  return first.namespace;
 }
 
 /**

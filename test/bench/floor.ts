@@ -8,9 +8,10 @@ import { type ApiRequest, askApi, callApi } from "../controlplane/api.ts";
 import type { AuditRecord } from "../controlplane/audit.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
 import type { Progress } from "../controlplane/go-programs.ts";
-import { createNamespace, groupSize, inParallel, type Pace, paceOf } from "./creation.ts";
+import { groupSize, inParallel, type Pace, paceOf } from "./creation.ts";
 import type { GroupRef } from "./group-pods.ts";
 import type { GroupSystem } from "./group-system.ts";
+import { createNamespaces } from "./namespaces.ts";
 import { observe } from "./observer.ts";
 import { groupOf } from "./requests.ts";
 
@@ -98,8 +99,8 @@ export async function measureFloor(
   groups: readonly GroupRef[],
   onProgress: Progress,
 ): Promise<Pace> {
-  const namespace = await createNamespace(controlPlane, groups);
-  const observer = await observe(controlPlane, namespace, system.resource, 1);
+  await createNamespaces(controlPlane, groups);
+  const observer = await observe(controlPlane, system.resource, 1);
   const posted = new Map<string, number>();
   const pending: Task[] = [];
   let finished = 0;
@@ -107,7 +108,7 @@ export async function measureFloor(
 
   const post = (group: GroupRef): Promise<void> => {
     posted.set(group.name, performance.now());
-    const path = collectionPath(system.resource, namespace);
+    const path = collectionPath(system.resource, group.namespace);
     const body = system.objectOf(group, groupSize);
     return callApi(controlPlane, path, { method: "POST", body }).then((answer) => {
       const { uid } = created.parse(answer).metadata;

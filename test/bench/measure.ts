@@ -1,12 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
-import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
 import { type Fault, inject } from "../controlplane/faults.ts";
 import type { Progress } from "../controlplane/go-programs.ts";
 import { eventually } from "../e2e/eventually.ts";
 import type { GroupPods, GroupRef } from "./group-pods.ts";
 import { type GroupSystem, isReady, isRebuilt, isSplit, isWhole, rankOf } from "./group-system.ts";
+import { createNamespaces, removeNamespaces } from "./namespaces.ts";
 import type { Window } from "./requests.ts";
 
 /** Whole for this long counts as whole; the time told is that of becoming so. */
@@ -73,9 +72,8 @@ export async function measureFault(bench: Bench, size: number, fault: Fault): Pr
     return { system, namespace, groups, injuries: [] as Injury[] };
   });
   onProgress(`${title}: creating ${trials} groups of each controller`);
-  for (const { system, namespace, groups } of fields) {
-    const body = { metadata: { name: namespace } };
-    await callApi(controlPlane, "/api/v1/namespaces", { method: "POST", body });
+  for (const { system, groups } of fields) {
+    await createNamespaces(controlPlane, groups);
     await system.createGroups(groups, size);
   }
   for (const { system, groups } of fields) await allWhole(system, groups, size, pods);
@@ -102,7 +100,7 @@ export async function measureFault(bench: Bench, size: number, fault: Fault): Pr
     const outcomes = injuries.map((injury) => outcome(system, injury, pods));
     rounds.push({ system, size, fault, window, trials: await Promise.all(outcomes) });
   }
-  for (const { namespace } of fields) await removeNamespace(controlPlane, namespace);
+  for (const { groups } of fields) await removeNamespaces(controlPlane, groups);
   return rounds;
 }
 
@@ -195,19 +193,3 @@ const allWhole = (
     },
     setupSeconds,
   );
-
-const namespaceList = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });
-
-/** Deletes a namespace and waits until all that was in it is gone. */
-export async function removeNamespace(controlPlane: ControlPlane, namespace: string): Promise<void> {
-  const path = "/api/v1/namespaces";
-  await callApi(controlPlane, `${path}/${namespace}`, { method: "DELETE" });
-  await eventually(
-    `namespace ${namespace} is gone`,
-    async () => {
-      const { items } = namespaceList.parse(await callApi(controlPlane, path));
-      return items.every(({ metadata }) => metadata.name !== namespace) ? true : undefined;
-    },
-    setupSeconds,
-  );
-}

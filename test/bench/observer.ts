@@ -29,7 +29,7 @@ export interface Sighting {
   observedGeneration: number;
 }
 
-/** Sees the objects of one namespace as they come. */
+/** Sees objects as they come, in all namespaces. */
 export interface Observer {
   of(group: string): Sighting | undefined;
   /** Groups of which this has been seen. */
@@ -45,12 +45,11 @@ const told = z.object({
 const hours = 3600;
 
 /**
- * Watches StatefulSets and the users' objects of a namespace from now on.
+ * Watches StatefulSets and the users' objects from now on.
  * @param perGroup StatefulSets of a whole group; their names begin with the group's, which has no dash.
  */
 export async function observe(
   controlPlane: ControlPlane,
-  namespace: string,
   resource: ApiResource,
   perGroup: number,
 ): Promise<Observer> {
@@ -74,13 +73,12 @@ export async function observe(
   };
 
   async function watch(of: ApiResource, see: (object: KubeObject) => void): Promise<void> {
-    const { metadata } = await client.list(of, { namespace, limit: 1 });
+    const { metadata } = await client.list(of, { limit: 1 });
     let resourceVersion = metadata.resourceVersion ?? "";
     const run = async (): Promise<void> => {
       // A server that has much to do ends the watches of those who read slowly.
       while (!closing.signal.aborted) {
         const stream = client.watch(of, {
-          namespace,
           resourceVersion,
           timeoutSeconds: 4 * hours,
           inactivitySeconds: 4 * hours,

@@ -3,6 +3,7 @@ import { alignColumns } from "../../operator/cli/table.ts";
 import type { AuditRecord } from "../controlplane/audit.ts";
 import type { Creation, Pace } from "./creation.ts";
 import type { GroupSystem } from "./group-system.ts";
+import { groupsPerNamespace } from "./namespaces.ts";
 import { countByKind, type RequestCounts, requestsWithin } from "./requests.ts";
 import type { Idle, Restart, UserChanges } from "./upkeep.ts";
 
@@ -279,6 +280,7 @@ export function section(result: SpeedBenchmark): string {
     `So many groups of two ranks are asked for at once. How fast are they made, what does it cost, and what do they cost afterwards?${withPeers(result)} **No GPUs were involved**: pods are made and never started. Absolute figures move with the machine; compare within a run.`,
     table(headings, rows(result)),
     bullets([
+      `**Groups**: ${groupsPerNamespace} in a namespace, as on a cluster that teams share. Kubernetes' own controllers walk all Services and disruption budgets of a pod's namespace; with thousands in one they, not the operator, would be what is measured.`,
       "**Groups/s**: groups by the time from the first object posted until the StatefulSets of all groups exist, and until every object's status counts its group. LeaderWorkerSet makes two StatefulSets for a group of two, this operator one.",
       "**CR → StatefulSets**: from an object's POST. All objects are posted at once, so this is mostly waiting in line.",
       "**Requests**: by the controller itself, from the audit log, without watches and Leases. **Matching** are those for what both make: StatefulSets, the headless Service, status, Events. This operator also makes an API Service, a PodDisruptionBudget, a NetworkPolicy and a ControllerRevision with the frozen plan. There are no nodes here, so it lets no group in: with nodes one patch of the StatefulSet and one of each pod come on top.",

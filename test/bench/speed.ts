@@ -12,13 +12,13 @@ import { callApi } from "../controlplane/api.ts";
 import { readAudit } from "../controlplane/audit.ts";
 import { bootControlPlane, type ControlPlane } from "../controlplane/boot.ts";
 import { installOperator } from "../e2e/operator.ts";
-import { groupsOf, measureCreation } from "./creation.ts";
+import { measureCreation } from "./creation.ts";
 import { measureFloor, recordWrites } from "./floor.ts";
 import type { GroupSystem } from "./group-system.ts";
 import { ensureLws, type LwsBuild } from "./lws/build.ts";
 import { installLeaderWorkerSet, startLeaderWorkerSet } from "./lws/leader-worker-set.ts";
-import { removeNamespace } from "./measure.ts";
 import { startMimoOperator } from "./mimo-operator.ts";
+import { groupsOf, removeNamespaces } from "./namespaces.ts";
 import { publish } from "./publish.ts";
 import { requestsWithin } from "./requests.ts";
 import {
@@ -128,9 +128,10 @@ async function measureControllers(options: Options, count: number) {
     const controllers: Measured[] = [];
     if (lws !== undefined) {
       const system = await startLeaderWorkerSet(controlPlane, lws);
-      controllers.push((await measure(controlPlane, system, count, skip)).measured);
+      const { measured, groups } = await measure(controlPlane, system, count, skip);
+      controllers.push(measured);
       onProgress(`${count} groups: ${system.name}'s are removed`);
-      await removeNamespace(controlPlane, `bench-${system.short}`);
+      await removeNamespaces(controlPlane, groups);
       await system.stop();
     }
     const system = await startMimoOperator(controlPlane);

@@ -93,14 +93,13 @@ export async function measureUserChanges(
   groups: readonly GroupRef[],
   changes: number,
 ): Promise<UserChanges> {
-  const namespace = groups[0]?.namespace ?? "";
   const reconciles = async (): Promise<number> => reconcileTotal(await operator.metrics());
   await operator.stop();
   // A second apart, and what still waits is not added again: as soon as one round is done the next begins.
   await operator.start(1);
   const underWay = async () => ((await reconciles()) > groups.length ? true : undefined);
   await eventually("everything was looked at once", underWay, limitSeconds);
-  const observer = await observe(controlPlane, namespace, operator.resource, operator.statefulSets);
+  const observer = await observe(controlPlane, operator.resource, operator.statefulSets);
   const [before, startedAt] = [await reconciles(), performance.now()];
   const samples: number[] = [];
   for (let index = 0; index < changes; index += 1) {

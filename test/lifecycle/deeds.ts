@@ -30,14 +30,19 @@ export async function deedsByNamespace(
   const records = await readAudit(
     auditLog,
     ({ user, mutating, code, time }) =>
-      mutating && code < 300 && time >= from && [operatorUser, statefulSetController].includes(user),
+      mutating &&
+      (code < 300 || code >= 500) &&
+      time >= from &&
+      [operatorUser, statefulSetController].includes(user),
   );
   return new Map(
     [...Map.groupBy(records, ({ namespace }) => namespace)].map(([name, own]) => [name, deedsOf(own)]),
   );
 }
 
-function deedsOf(records: readonly AuditRecord[]): Deeds {
+/** @param attempts with those that ended in an error of the server's: what was written all the same when its caller had gone. */
+function deedsOf(attempts: readonly AuditRecord[]): Deeds {
+  const records = attempts.filter(({ code }) => code < 300);
   const counts = new Map<string, number>();
   const add = (deed: string, count: number): unknown => counts.set(deed, (counts.get(deed) ?? 0) + count);
   const groups = records.filter(({ verb, resource }) => verb === "create" && resource === "statefulsets");
@@ -70,7 +75,8 @@ function deedsOf(records: readonly AuditRecord[]): Deeds {
   return {
     counts,
     deletedTwice: deletions.filter((uid, index) => deletions.indexOf(uid) !== index),
-    halfOpened: halfOpened(records, openings),
+    // The end of a story shows whether a rank was let in that only an error tells of.
+    halfOpened: halfOpened(attempts, openingsOf(attempts)),
   };
 }
 
