@@ -44,11 +44,12 @@ const mutations: readonly Mutation[] = [
     name: "killed before",
   },
   {
-    guard: "no write without the lease",
-    file: "operator/runtime/request.ts",
+    guard: "the lease ends by its holder's own clock",
+    file: "operator/runtime/elector.ts",
     edits: [
-      ["if (writes && gate !== undefined && !gate.held()) throw new NotLeaderError(describeCall(call));", ""],
-      ["[call.signal, writes ? gate?.signal : undefined]", "[call.signal]"],
+      ["!term.signal.aborted && clock.monotonic() < heldUntil", "true"],
+      ["clock.setTimeout(expire,", "clock.setTimeout(() => undefined,"],
+      ["if (clock.monotonic() >= heldUntil) {", "if (Number.isNaN(heldUntil)) {"],
     ],
     test: "test/faults/leaders.test.ts",
     name: "a leader that is stopped amid its writes",
