@@ -27,7 +27,7 @@ const disturbed = (name: string): Covering => test("faults/writes", name);
 export const drawn: readonly { readonly what: string; readonly tests: readonly Covering[] }[] = [
   {
     what: "The API server and `mimo` give each the same verdict (dry run)",
-    tests: [test("api/api", "the command line gives any")],
+    tests: [test("api/api", "> gives any MiMo")],
   },
   {
     what: "`mimo plan` and `mimo render` say what is wrong or print all of it, whatever a file holds",
