@@ -110,8 +110,16 @@ test.for([
     namespace: `${are}-fresh-${index}`,
     story: applying(title, spec),
   }));
-  const changed = await tell(stage, [...there, ...fresh]);
+  await tell(stage, [...there, ...fresh]);
   const of = (outcome: Outcome, namespace: string): unknown => lasting(outcome.get(namespace) ?? {});
+  // The operator has done its part by now; pods may still be on their way to Ready.
+  const namespaces = [...there, ...fresh].map(({ namespace }) => namespace);
+  const changed = await settle(stage, namespaces, (states) =>
+    chosen.every((_, index) => {
+      const end = of(states, `${are}-there-${index}`);
+      return isDeepStrictEqual(end, of(states, `${are}-fresh-${index}`)) || isDeepStrictEqual(end, base);
+    }),
+  );
   for (const [index, { title }] of chosen.entries()) {
     const namespace = `${are}-there-${index}`;
     // A request that is refused as a whole leaves what serves as it was.
