@@ -48,15 +48,20 @@ const refused: readonly { title: string; code: number; spec: Spec }[] = [
   { title: "a host path that isn't allowed", code: 403, spec: { model: { hostPath: { path: "/etc" } } } },
 ].map(({ spec, ...each }) => ({ ...each, spec: { ...pro, ...spec } }));
 
+const secondClique = "b2221497-dbce-4964-8826-684c3694fd45.1";
 const kinds: readonly GpuKind[] = ["H20", "H100", "H200", "B200", "GB300"];
 const nodes = kinds.flatMap((kind) =>
   [0, 1].map((index) => gpuNode({ kind, name: `gpu-${kinds.indexOf(kind)}${index}`, gpus: 4096 })),
+);
+/** A node has one IMEX channel: the deployment that was changed and the fresh one need a domain each. */
+const secondDomain = [0, 1].map((index) =>
+  gpuNode({ kind: "GB300", name: `gpu-second-${index}`, gpus: 4096, clique: secondClique }),
 );
 let stage: OwnStage;
 let base: unknown;
 
 beforeAll(async () => {
-  stage = await startStage(nodes);
+  stage = await startStage([...nodes, ...secondDomain]);
   base = lasting(
     (await tell(stage, [{ namespace: "base", story: applying("base", pro) }])).get("base") ?? {},
   );
