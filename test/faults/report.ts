@@ -8,6 +8,7 @@ import type { Reporter, TestModule } from "vitest/node";
 import { z } from "zod";
 import { bullets, page, table } from "../../charts/docs/markdown.ts";
 import { type Covering, catalogue, drawn } from "./catalogue.ts";
+import { readGuards } from "./guards.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const resultsFile = join(import.meta.dirname, "results.json");
@@ -69,12 +70,23 @@ export function reliabilityPage(all: Results): string {
     "# Reliability",
     "What can fail between the operator and its cluster, made to fail on purpose on a real control plane with simulated nodes. No GPU was involved.",
     "In every row, after the last fault: the cluster ends in the state of an undisturbed run; nothing was made or removed more often than there; no group was let in by half; and an operator that then starts anew and looks at every deployment several times writes nothing.",
-    "`npm run test:faults` runs everything and writes this page. `npm run test:mutation` takes guards out of a copy of the source and sees the tests fail. Faults are drawn from a seed that a failure names: `PROPERTY_SEED` repeats it.",
+    "`npm run test:faults` runs everything and writes this page. Faults are drawn from a seed that a failure names: `PROPERTY_SEED` repeats it.",
     "*Not run*: the tests are written, but have not been run to their end. Nothing is claimed of such a row.",
     table(["#", "Failure", "Also asked", "Injected", "Result", "Tests"], rows),
     "## Requests that nobody thought of",
     "Drawn from the schemas: valid, nearly valid, and hostile.",
     table(["What holds", "Drawn", "Result", "Tests"], requests),
+    "## Guards taken out",
+    "Each is taken out of a copy of the source, and the test that is about it runs on both. `npm run test:mutation` does it again.",
+    table(
+      ["Without", "In", "Its test", "Result"],
+      readGuards().map(({ guard, file, test, name, verdict }) => [
+        guard,
+        `[${file.split("/").at(-1)}](../${file})`,
+        `[${name}](../${test})`,
+        verdict,
+      ]),
+    ),
     "## Limits",
     bullets(limits.map(({ number, limit }) => `Row ${number}: ${limit}.`)),
   ]);
