@@ -36,10 +36,22 @@ export interface Target {
 }
 
 /**
- * Frozen plans to which today's catalogue and this platform resolve their request, too. Planning is pure: the same request
+ * Intents, with the revision to which today's catalogue and this platform resolve them. Planning is pure: the same request
  * with the same platform needn't be planned again to see it.
  */
-const confirmed = new WeakMap<ServingPlan, Observed["platform"]>();
+const confirmed = new WeakMap<Observed["platform"], Set<string>>();
+/** About 100 bytes each. Beyond it each is planned once more. */
+const confirmedLimit = 20_000;
+
+const isConfirmed = (platform: Observed["platform"], intent: string, hash: string): boolean =>
+  confirmed.get(platform)?.has(`${intent} ${hash}`) ?? false;
+
+function confirm(platform: Observed["platform"], intent: string, hash: string): void {
+  const known = confirmed.get(platform);
+  if (known === undefined || known.size >= confirmedLimit)
+    confirmed.set(platform, new Set([`${intent} ${hash}`]));
+  else known.add(`${intent} ${hash}`);
+}
 
 /** A stored revision stands for as long as the intent does; only a new intent, or a wish, is planned with today's knowledge. */
 export function findTarget(observed: Observed): Target {
@@ -55,20 +67,18 @@ export function findTarget(observed: Observed): Target {
   const intent = specHash(spec.value);
   const frozen = newest?.specHash === intent ? newest : undefined;
   if (!platform.ok) return frozen === undefined ? standing(platform.refusals) : goBack(observed, frozen);
-  if (frozen !== undefined && confirmed.get(frozen.plan) === platform) return goBack(observed, frozen);
+  if (frozen !== undefined && isConfirmed(platform, intent, frozen.hash)) return goBack(observed, frozen);
   const result = acceptDeployment({ name, namespace, spec: spec.value }, platform.value);
   // What runs was accepted once: a catalogue or platform that would refuse it today changes nothing.
   if (!result.accepted) return frozen === undefined ? standing(result.refusals) : goBack(observed, frozen);
 
   const rendered = freeze(result.plan);
   const hash = rendered.revision;
+  confirm(platform, intent, hash);
   if (frozen === undefined) {
     return store(observed, result.plan, rendered, intent, newest, "freezes the plan of a new request");
   }
-  if (frozen.hash === hash) {
-    confirmed.set(frozen.plan, platform);
-    return goBack(observed, frozen);
-  }
+  if (frozen.hash === hash) return goBack(observed, frozen);
   const changes = planChanges(frozen.plan, result.plan);
   const inWave = platform.value?.updates?.adoption === "Wave" && isUpdatable(spec.value, observed);
   if (observed.annotations[annotations.adopt] === hash || (inWave && observed.hasTurn)) {
