@@ -281,7 +281,7 @@ export function section(result: SpeedBenchmark): string {
     table(headings, rows(result)),
     bullets([
       `**Groups**: ${groupsPerNamespace} in a namespace, as on a cluster that teams share. Kubernetes' own controllers walk all Services and disruption budgets of a pod's namespace; with thousands in one they, not the operator, would be what is measured.`,
-      "**Groups/s**: groups by the time from the first object posted until the StatefulSets of all groups exist, and until every object's status counts its group. LeaderWorkerSet makes two StatefulSets for a group of two, this operator one, with the frozen plan on its first look at a deployment; status, Services, budget and policy come with its second.",
+      "**Groups/s**: groups by the time from the first object posted until the StatefulSets of all groups exist, and until every object's status counts its group. LeaderWorkerSet makes two StatefulSets for a group of two, this operator one.",
       "**CR → StatefulSets**: from an object's POST. All objects are posted at once, so this is mostly waiting in line.",
       "**Requests**: by the controller itself, from the audit log, without watches and Leases. **Matching** are those for what both make: StatefulSets, the headless Service, status, Events. This operator also makes an API Service, a PodDisruptionBudget, a NetworkPolicy and a ControllerRevision with the frozen plan. There are no nodes here, so it lets no group in: with nodes one patch of the StatefulSet and one of each pod come on top.",
       "**CPU** is user and system time of the process; the API server's is what it used meanwhile, for everyone.",
