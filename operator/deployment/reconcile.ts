@@ -110,11 +110,10 @@ export function createReconciler({
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
     const facts = (): Report => factsOf(deployment, observed, decision, memory.obstacle);
     // The first status waits for the first writes: they are seen at once, and one status then tells of both.
-    const isNew = observed.status?.observedGeneration === undefined;
-    const isFirst = isNew && observed.groups.length === 0 && decision.stages.flat().length > 0;
+    const isFirst = observed.status?.observedGeneration === undefined && decision.stages.flat().length > 0;
     const told: Told = isFirst ? { deployment, result: {} } : await tell(deployment, facts(), memory, signal);
     try {
-      const makes = !isNew && decision.stages.flat().some((step) => step.do === "create");
+      const makes = !isFirst && decision.stages.flat().some((step) => step.do === "create");
       if (makes && !(await stillStands(deployment, signal))) return sooner(told.result, unseenSeconds * 1000);
       const reclaimed = makes ? await reclaims(observed, client, signal) : [];
       const stages = reclaimed.length > 0 ? [reclaimed] : decision.stages;
