@@ -128,8 +128,8 @@ export function startReflector<T extends KubeObject>(options: ReflectorOptions<T
     };
     try {
       const kept = options.transform({ ...raw, metadata });
-      const like = store.get(refOf(raw)) ?? sample;
-      sample = kept === undefined || like === undefined ? kept : share(kept, like);
+      if (kept === undefined) return { kept };
+      sample = share(kept, store.get(refOf(raw)) ?? sample ?? kept);
       return { kept: sample };
     } catch (error) {
       log.error(
