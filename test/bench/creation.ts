@@ -3,11 +3,12 @@ import { collectionPath } from "../../operator/runtime/paths.ts";
 import { callApi } from "../controlplane/api.ts";
 import type { ControlPlane } from "../controlplane/boot.ts";
 import type { Progress } from "../controlplane/go-programs.ts";
+import { isAlive } from "../controlplane/liveness.ts";
 import type { GroupRef } from "./group-pods.ts";
 import type { GroupSystem } from "./group-system.ts";
 import { createNamespaces } from "./namespaces.ts";
 import { type Observer, observe } from "./observer.ts";
-import { assertRuns, cpuMilliseconds, residentMib, untilQuiet } from "./process-usage.ts";
+import { cpuMilliseconds, residentMib, untilQuiet } from "./process-usage.ts";
 import { quantile } from "./report.ts";
 
 export const groupSize = 2;
@@ -55,7 +56,7 @@ export async function measureCreation(
     await callApi(controlPlane, path, { method: "POST", body: system.objectOf(group, groupSize) });
   });
   const pace = await paceOf(observer, startedAt, posted, (progress) => {
-    assertRuns(system.pid);
+    if (!isAlive(system.pid)) throw new Error(`process ${system.pid} has ended: its log says why`);
     onProgress(progress);
   });
   await untilQuiet(system.pid, limitSeconds);

@@ -17,15 +17,6 @@ export async function cpuMilliseconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) * millisecondsPerTick;
 }
 
-/** @throws Error when the process has ended: nothing would come any more of what is waited for. */
-export function assertRuns(pid: number): void {
-  try {
-    process.kill(pid, 0);
-  } catch (cause) {
-    throw new Error(`process ${pid} has ended: its log says why`, { cause });
-  }
-}
-
 /** Memory in RAM, now and at its highest. */
 export async function residentMib(pid: number): Promise<{ readonly now: number; readonly peak: number }> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
