@@ -61,13 +61,20 @@ export async function readAudit(
   keep: (record: AuditRecord) => boolean = () => true,
 ): Promise<AuditRecord[]> {
   const records: AuditRecord[] = [];
+  let cut: SyntaxError | undefined;
   for await (const line of createInterface({
     input: createReadStream(path),
     crlfDelay: Number.POSITIVE_INFINITY,
   })) {
-    if (!line.endsWith("}")) continue; // still being written
-    const record = parseAuditLine(line);
-    if (record !== undefined && keep(record)) records.push(record);
+    // The last line may be one that is still being written.
+    if (cut !== undefined) throw cut;
+    try {
+      const record = parseAuditLine(line);
+      if (record !== undefined && keep(record)) records.push(record);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      cut = error;
+    }
   }
   return records;
 }
