@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { pino } from "pino";
 import { leaseName } from "../charts/access.ts";
 import { createAnnouncer } from "./deployment/announce.ts";
 import { type Caches, startCaches } from "./deployment/caches.ts";
@@ -21,6 +20,7 @@ import { loadKubeConfig } from "./runtime/credentials.ts";
 import { runElection } from "./runtime/elector.ts";
 import { createEventRecorder } from "./runtime/events.ts";
 import { startHealthServer } from "./runtime/health.ts";
+import { createLog } from "./runtime/log.ts";
 import { createMetrics } from "./runtime/metrics.ts";
 import { createRateLimiter } from "./runtime/rate-limiter.ts";
 import type { WriteGate } from "./runtime/request.ts";
@@ -40,7 +40,7 @@ const staleCacheSeconds = 180;
 const ownWriteExpirySeconds = 30;
 
 const options = parseOptions(process.argv.slice(2), randomUUID());
-const log = pino({ level: options.logLevel, base: {}, timestamp: pino.stdTimeFunctions.isoTime });
+const log = createLog(options.logLevel);
 const random = Math.random;
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const)
