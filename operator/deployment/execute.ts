@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
-import type { KubeObject } from "../../charts/kubernetes.ts";
-import type { Client } from "../runtime/client-api.ts";
+import type { Client, Written } from "../runtime/client-api.ts";
 import type { OwnWrites } from "../runtime/consistency.ts";
 import { isAlreadyExists, isNotFound, isUnfittingPatch } from "../runtime/errors.ts";
 import { overlay } from "./difference.ts";
@@ -74,7 +73,7 @@ async function createOrAdopt(
   step: Step & { do: "create" },
   ref: { namespace: string; name: string },
   { client, signal }: Executor,
-): Promise<KubeObject> {
+): Promise<Written> {
   try {
     return await client.create(step.resource, step.object, { signal });
   } catch (error) {

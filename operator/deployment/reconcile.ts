@@ -15,7 +15,7 @@ import type { ProgressFollower } from "./follow-progress.ts";
 import { keyOf, parseKey } from "./keys.ts";
 import { nodeTimeouts } from "./loss.ts";
 import type { DeploymentMetrics } from "./metrics.ts";
-import { type Deployment, deploymentView } from "./objects.ts";
+import type { Deployment } from "./objects.ts";
 import { computeDomainsOf, nodesOf, observe, pledgesOnRecord, readSpec, readStatus } from "./observe.ts";
 import type { Observed } from "./observed.ts";
 import { type Obstacle, obstacleOf, obstacleRetrySeconds } from "./obstacles.ts";
@@ -110,10 +110,11 @@ export function createReconciler({
     if (decision.stages.flat().length === 0) memory.obstacle = undefined;
     const facts = (): Report => factsOf(deployment, observed, decision, memory.obstacle);
     // The first status waits for the first writes: they are seen at once, and one status then tells of both.
-    const isFirst = observed.status?.observedGeneration === undefined && decision.stages.flat().length > 0;
+    const isNew = observed.status?.observedGeneration === undefined;
+    const isFirst = isNew && observed.groups.length === 0 && decision.stages.flat().length > 0;
     const told: Told = isFirst ? { deployment, result: {} } : await tell(deployment, facts(), memory, signal);
     try {
-      const makes = !isFirst && decision.stages.flat().some((step) => step.do === "create");
+      const makes = !isNew && decision.stages.flat().some((step) => step.do === "create");
       if (makes && !(await stillStands(deployment, signal))) return sooner(told.result, unseenSeconds * 1000);
       const reclaimed = makes ? await reclaims(observed, client, signal) : [];
       const stages = reclaimed.length > 0 ? [reclaimed] : decision.stages;
@@ -184,7 +185,7 @@ export function createReconciler({
     );
     if (stalled?.status === "True" && stalled.message !== earlier?.message)
       announcer.stalled(deployment, stalled);
-    return { deployment: deploymentView.parse(written), result: {} };
+    return { deployment: { ...deployment, status: after }, result: {} };
   }
 }
 

@@ -65,6 +65,9 @@ export interface LogStreamOptions extends Omit<LogOptions, "timeoutSeconds"> {
 /** What the server answers to a delete: the object when it lives on for a while, else a `Status`. */
 export type DeleteAnswer = KubeObject & { readonly status?: unknown };
 
+/** What the server answers to a write. The rest of the object comes with its event: nothing reads it twice. */
+export type Written = Pick<KubeObject, "metadata">;
+
 /** Objects are raw JSON; `T` is the caller's claim about them. All calls throw ApiError or TransportError. */
 export interface Client {
   get<T extends KubeObject>(
@@ -74,18 +77,18 @@ export interface Client {
   ): Promise<T>;
   /** One page. Items come without apiVersion and kind from the server and get them here. */
   list<T extends KubeObject>(resource: ApiResource, options?: ListOptions): Promise<ObjectList<T>>;
-  create<T extends KubeObject>(resource: ApiResource, object: KubeObject, options?: WriteOptions): Promise<T>;
+  create(resource: ApiResource, object: KubeObject, options?: WriteOptions): Promise<Written>;
   /** Server-side apply, forced: the fields in `object` become this field manager's. */
-  apply<T extends KubeObject>(resource: ApiResource, object: KubeObject, options?: WriteOptions): Promise<T>;
+  apply(resource: ApiResource, object: KubeObject, options?: WriteOptions): Promise<Written>;
   /** Replaces the object; refused with a conflict when its resourceVersion is not the current one. */
-  update<T extends KubeObject>(resource: ApiResource, object: KubeObject, options?: WriteOptions): Promise<T>;
+  update(resource: ApiResource, object: KubeObject, options?: WriteOptions): Promise<Written>;
   /** An array is a JSON patch (RFC 6902), an object a merge patch (RFC 7386). */
-  patch<T extends KubeObject>(
+  patch(
     resource: ApiResource,
     ref: ObjectRef,
     patch: readonly object[] | object,
     options?: WriteOptions,
-  ): Promise<T>;
+  ): Promise<Written>;
   delete(resource: ApiResource, ref: ObjectRef, options?: DeleteOptions): Promise<DeleteAnswer>;
   /** Evicts a pod; 429 when a disruption budget forbids it now. */
   evict(ref: ObjectRef, options?: DeleteOptions): Promise<void>;

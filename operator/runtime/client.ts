@@ -7,6 +7,7 @@ import type {
   ListOptions,
   ObjectList,
   WriteOptions,
+  Written,
 } from "./client-api.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Connection, PoolName } from "./connection.ts";
@@ -42,6 +43,8 @@ export interface ClientOptions {
   readonly onRequest?: (observation: RequestObservation) => void;
 }
 
+/** A server that can't leave the rest away answers with all of it. */
+const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 const PODS: ApiResource = { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true };
 
 /** A typed client on one connection; everything it sends is described in access terms (verb, resource, name). */
@@ -55,7 +58,7 @@ export function createClient(connection: Connection, options: ClientOptions): Cl
   });
 
   type CallShape = Pick<Call, "verb" | "resource" | "target" | "method" | "path" | "idempotent"> &
-    Partial<Pick<Call, "contentType" | "tooManyRequestsIsFinal">> & { readonly json?: unknown };
+    Partial<Pick<Call, "contentType" | "accept" | "tooManyRequestsIsFinal">> & { readonly json?: unknown };
 
   function send({ json, ...shape }: CallShape, { signal, timeoutSeconds }: CallOptions): Promise<string> {
     return requester.text({
@@ -69,13 +72,13 @@ export function createClient(connection: Connection, options: ClientOptions): Cl
     });
   }
 
-  async function write<T extends KubeObject>(
+  async function write(
     shape: Omit<CallShape, "resource" | "target" | "path">,
     resource: ApiResource,
     ref: ObjectRef,
     { dryRun, subresource, ...rest }: WriteOptions,
     query: Query = {},
-  ): Promise<T> {
+  ): Promise<Written> {
     const path =
       shape.method === "POST"
         ? collectionPath(resource, ref.namespace)
@@ -86,10 +89,11 @@ export function createClient(connection: Connection, options: ClientOptions): Cl
         resource: resourceName(resource, subresource),
         target: targetName(ref),
         path: withQuery(path, { fieldManager, dryRun: dryRun ? "All" : undefined, ...query }),
+        accept: METADATA_ONLY,
       },
       rest,
     );
-    return JSON.parse(text) as T;
+    return JSON.parse(text) as Written;
   }
 
   return {

@@ -1,4 +1,5 @@
 import type { ApiResource, KubeObject } from "../../charts/kubernetes.ts";
+import type { Written } from "./client-api.ts";
 import type { Clock } from "./clock.ts";
 import { type ObjectRef, resourceName, targetName } from "./paths.ts";
 import type { Reflector } from "./reflector.ts";
@@ -22,7 +23,7 @@ export interface OwnWritesOptions {
  */
 export interface OwnWrites {
   /** `object` as the server returned it from a create, update, patch or apply made for reconcile `key`. */
-  wrote(key: string, resource: ApiResource, object: KubeObject): void;
+  wrote(key: string, resource: ApiResource, object: Written): void;
   /** A delete of the object with this UID was accepted; `answer` is the object where it lives on for a while. */
   deleted(key: string, resource: ApiResource, ref: ObjectRef, uid: string, answer: KubeObject): void;
   /**
@@ -58,7 +59,7 @@ export function createOwnWrites({ clock, cacheOf, expirySeconds }: OwnWritesOpti
     wrote: (key, resource, object) => {
       const version = object.metadata.resourceVersion;
       if (version === undefined)
-        throw new Error(`the server returned a ${object.kind} without a resourceVersion`);
+        throw new Error(`the server returned a ${resource.kind} without a resourceVersion`);
       remember(key, resource, refOf(object), (cache) => {
         if (!hasReached(cache, version)) return false;
         // Events out of their order: the cache is about to list again, and shows what was before the write.

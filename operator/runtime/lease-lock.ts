@@ -113,11 +113,11 @@ export function createLeaseLock({
     };
     const sentAt = clock.monotonic();
     const call = { timeoutSeconds, signal };
-    observe(
+    const { metadata } =
       previous === undefined
-        ? await client.create<Lease>(LEASES, object, call)
-        : await client.update<Lease>(LEASES, object, call),
-    );
+        ? await client.create(LEASES, object, call)
+        : await client.update(LEASES, object, call);
+    observe({ ...object, metadata });
     return { kind: "held", sentAt };
   }
 

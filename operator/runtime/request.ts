@@ -23,6 +23,8 @@ export interface Call {
   readonly method: WireRequest["method"];
   readonly path: string;
   readonly contentType?: string;
+  /** Default `application/json`. */
+  readonly accept?: string;
   readonly body?: string;
   /** Sending it twice has the effect of sending it once, so a lost answer may be retried. */
   readonly idempotent: boolean;
@@ -94,7 +96,7 @@ export function createRequester(options: RequesterOptions): Requester {
         method: call.method,
         path: call.path,
         headers: {
-          accept: "application/json",
+          accept: call.accept ?? "application/json",
           "user-agent": options.userAgent,
           ...(call.contentType !== undefined && { "content-type": call.contentType }),
         },

@@ -85,7 +85,7 @@ export function createStore<T extends KubeObject>(
 }
 
 /** Name and namespace of an object the server sent, which always has them. */
-export function refOf({ metadata }: KubeObject): ObjectRef {
+export function refOf({ metadata }: Pick<KubeObject, "metadata">): ObjectRef {
   return { name: metadata.name ?? "", namespace: metadata.namespace };
 }
 

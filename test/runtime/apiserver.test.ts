@@ -97,12 +97,13 @@ function configMap(
 describe("client", () => {
   test("creates, reads, applies, patches, replaces and deletes", async () => {
     const ref = { name: "life", namespace };
-    const created = await client.create<ConfigMap>(configMaps, configMap("life", { a: "1" }));
+    const created = await client.create(configMaps, configMap("life", { a: "1" }));
+    expect(created).not.toHaveProperty("data");
     expect(
       isAlreadyExists(await client.create(configMaps, configMap("life", {})).catch((error) => error)),
     ).toBe(true);
-    const applied = await client.apply<ConfigMap>(configMaps, configMap("life", { b: "2" }));
-    expect(applied.data).toEqual({ a: "1", b: "2" });
+    await client.apply(configMaps, configMap("life", { b: "2" }));
+    expect((await client.get<ConfigMap>(configMaps, ref)).data).toEqual({ a: "1", b: "2" });
     await client.patch(configMaps, ref, [{ op: "replace", path: "/data/a", value: "3" }]);
     await client.patch(configMaps, ref, { data: { b: null } });
     const current = await client.get<ConfigMap>(configMaps, ref);
@@ -250,7 +251,9 @@ describe("leader election", () => {
 });
 
 test("events and their counts are accepted", async () => {
-  const regarding = await client.create(configMaps, configMap("eventful", {}));
+  const made = configMap("eventful", {});
+  const { metadata } = await client.create(configMaps, made);
+  const regarding = { ...made, metadata };
   const failures: unknown[] = [];
   const recorder = createEventRecorder({
     client,

@@ -86,7 +86,7 @@ test("a deletion of what is on its way out already is seen when the cache has re
 
 test("what no cache follows is not waited for", () => {
   const { ownWrites } = setUp();
-  ownWrites.wrote("ns/pro", events, { ...pod("u1", "100"), kind: "Event" });
+  ownWrites.wrote("ns/pro", events, pod("u1", "100"));
   expect(ownWrites.unseen("ns/pro")).toBeUndefined();
 });
 
