@@ -114,8 +114,12 @@ export function decide(observed: Observed): Decision {
   const creations = newcomers.map((id) =>
     creation(withRestartMark(render(roster.revision, id, observed), wish)),
   );
+  // Ranks wait at their gate, which opens in a later look: what counts only for pods that run can be made in that one.
+  const isBeginning = observed.groups.length === 0 && newcomers.length > 0 && roster.revision.plan.nodes > 1;
   const shared = [
-    ...differences(revision.plan, observed.children, () => compareShared(revision, observed)),
+    ...(isBeginning
+      ? []
+      : differences(revision.plan, observed.children, () => compareShared(revision, observed))),
     ...gangSteps([...planned.map(({ id, plan = revision.plan }) => ({ id, plan })), ...coming], observed),
   ];
   const works = workOf(roster, revision, revisionOf, policy, circumstances, observed);
