@@ -39,7 +39,11 @@ export interface MimoOperator extends GroupSystem {
 }
 
 /** As the image sets it: of the container's limit of 512 MiB. */
-const nodeArgs = [`--max-old-space-size=${Math.floor(0.65 * 512)}`, "--max-semi-space-size=8"];
+const nodeArgs = [
+  `--max-old-space-size=${Math.floor(0.65 * 512)}`,
+  "--max-semi-space-size=8",
+  "--initial-old-space-size=128",
+];
 
 /**
  * This operator, run as its own ServiceAccount: the one file that is shipped, with the heap that it has in its container.

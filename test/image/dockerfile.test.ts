@@ -49,7 +49,10 @@ describe("the Dockerfile", () => {
 
   test("starts the operator without a shell, so that it gets the kubelet's SIGTERM", () => {
     expect(instructionsOf(image, "ENTRYPOINT").map(({ values }) => values)).toEqual([
-      { CmdLine: ["node", "/opt/mimo/mimo.mjs", "operator"], PrependShell: false },
+      {
+        CmdLine: ["node", "--initial-old-space-size=128", "/opt/mimo/mimo.mjs", "operator"],
+        PrependShell: false,
+      },
     ]);
   });
 

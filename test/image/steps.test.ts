@@ -35,13 +35,13 @@ describe("the Dockerfile's steps in a clean folder, with only what .dockerignore
     const image = read.stages.at(-1);
     if (image === undefined) throw new Error("the Dockerfile has no stage");
     const env = Object.assign({}, ...instructionsOf(image, "ENV").map(({ values }) => values.Env));
-    const [program, file = "", ...args] = instructionsOf(image, "ENTRYPOINT").flatMap(
-      ({ values }) => values.CmdLine,
-    );
+    const [program, ...line] = instructionsOf(image, "ENTRYPOINT").flatMap(({ values }) => values.CmdLine);
+    const at = line.findIndex((word) => word.endsWith(".mjs"));
+    const [flags, file = "", args] = [line.slice(0, at), line[at], line.slice(at + 1)];
     expect(program).toBe("node");
     const permissions = ["--permission", `--allow-fs-read=${rootOf("")}`];
     const node = (...more: string[]) =>
-      spawnSync(process.execPath, [...permissions, join(rootOf(""), file), ...more], {
+      spawnSync(process.execPath, [...permissions, ...flags, join(rootOf(""), file), ...more], {
         env,
         encoding: "utf8",
       });
