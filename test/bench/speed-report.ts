@@ -267,7 +267,7 @@ export function text(result: SpeedBenchmark): string {
 /** Whom the operator stands beside, where there is somebody. */
 const withPeers = ({ runs }: SpeedBenchmark): string =>
   runs.some(({ controllers, floor }) => controllers.length > 1 && floor !== undefined)
-    ? " This operator and LeaderWorkerSet on the same control plane, in one run, and beside them the floor: the very writes of this operator, taken from the audit log and sent again for as many groups by a loop that does nothing else."
+    ? " This operator and LeaderWorkerSet in one run, each on a control plane of its own that is like the other's and as new, and beside them the floor: the very writes of this operator, taken from the audit log and sent again for as many groups by a loop that does nothing else."
     : " This operator by itself.";
 
 /** The section in docs/performance.md. */
