@@ -302,7 +302,7 @@ export function section(result: SpeedBenchmark): string {
     "### How the speed was measured",
     bullets([
       `${date.slice(0, 10)}, ${kubernetes}, ${cpus} CPUs for everything: etcd (without fsync), kube-apiserver with its audit log, kube-controller-manager, the controller, and the program that measures. No scheduler, no kubelets. Load average ${decimal(before)} before, ${decimal(after)} after.`,
-      "LeaderWorkerSet is built from its Go module and runs as it comes, with its own roles and webhooks; leader election is off. It goes first, and what it made is removed before this operator starts. This operator is the one file of its image, with the heap that it has in its container, as its own ServiceAccount with its defaults, leader election on. The bare loop has a control plane of its own, since ClusterIPs get dearer with their number.",
+      "LeaderWorkerSet is built from its Go module and runs as it comes, with its own roles and webhooks; leader election is off. It goes first; this operator then begins on a control plane that nothing was made on. This operator is the one file of its image, with the heap that it has in its container, as its own ServiceAccount with its defaults, leader election on. The bare loop has a control plane of its own, since ClusterIPs get dearer with their number.",
     ]),
   ]
     .filter((block) => block !== "")
