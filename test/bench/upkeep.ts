@@ -13,8 +13,8 @@ import { type Observer, observe } from "./observer.ts";
 import { cpuMilliseconds, residentMib, untilQuiet } from "./process-usage.ts";
 import { quantile } from "./report.ts";
 
-/** Each look costs the controller some of the CPU that is measured. */
-const lookMilliseconds = 200;
+/** Each look costs the controller some of the CPU that is measured; one that came ever later would round up what is measured. */
+const looks = { first: 200, longest: 200, growth: 1 };
 const limitSeconds = 1800;
 
 export interface Idle {
@@ -52,17 +52,12 @@ export async function measureRestart(system: GroupSystem, groups: number): Promi
   const from = new Date();
   const startedAt = performance.now();
   await system.start();
-  // Evenly: looks that come ever later would round up what is measured.
-  const isDone = async (): Promise<boolean> => {
-    // A busy process may leave a question unanswered; then it has not caught up either.
-    const metrics = await system.metrics().catch(() => undefined);
-    return metrics !== undefined && isCaughtUp(system, groups, metrics);
-  };
-  while (!(await isDone())) {
-    if (performance.now() - startedAt > limitSeconds * 1000)
-      throw new Error(`${system.name} has not caught up within ${limitSeconds} s`);
-    await delay(lookMilliseconds);
-  }
+  await eventually(
+    `${system.name} has caught up`,
+    async () => isCaughtUp(system, groups, await system.metrics()),
+    limitSeconds,
+    looks,
+  );
   const caughtUpSeconds = (performance.now() - startedAt) / 1000;
   const cpu = await cpuMilliseconds(system.pid);
   await untilQuiet(system.pid, limitSeconds);

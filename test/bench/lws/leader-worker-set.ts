@@ -109,9 +109,6 @@ export async function startLeaderWorkerSet(
       });
       return true;
     });
-    await eventually("LeaderWorkerSet serves its metrics", () =>
-      metricsOf(metricsPort, controlPlane.adminToken),
-    );
   };
   await start();
 
